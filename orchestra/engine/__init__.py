@@ -1,0 +1,16 @@
+"""The engine: a door, a graph, a loop. It knows no role and no model."""
+
+from orchestra.engine.actor import Actor, Bounded
+from orchestra.engine.budget import Budget
+from orchestra.engine.context import Context, Notice, Schedule
+from orchestra.engine.graph import START, Edge, Graph, Node
+from orchestra.engine.history import History, Standing
+from orchestra.engine.outputs import everything, last, majority
+from orchestra.engine.run import run
+from orchestra.engine.stops import MaxRounds, Never, Quorum, Said, Stop
+from orchestra.engine.tree import Branch, Full, grow
+
+__all__ = [
+    "START", "Actor", "Bounded", "Branch", "Budget", "Context", "Edge", "Full", "Graph", "History", "MaxRounds", "Never",
+    "Node", "Notice", "Quorum", "Said", "Schedule", "Standing", "Stop", "everything", "grow", "last", "majority", "run",
+]  # fmt: skip

@@ -1,0 +1,21 @@
+"""The one calling type: agent, team, tool, function, router, world and person are all `async (View, Context) -> Reply`."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from orchestra.engine.context import Context
+from orchestra.types import Reply, Usage, View
+
+
+class Actor(Protocol):
+    """Answers a View. Frozen and without state of its own: whatever it keeps is in `Reply.memory`."""
+
+    async def __call__(self, view: View, ctx: Context) -> Reply: ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """An actor whose worst case is known beforehand; under a budget only such actors may run ahead."""
+
+    def bound(self, view: View) -> Usage: ...

@@ -1,0 +1,252 @@
+"""What one activation may do: reach outside through the door, draw random numbers, open a child, stream words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal, NamedTuple
+
+from orchestra.digest import digest
+from orchestra.engine.budget import Budget, Ledger
+from orchestra.engine.door import Call, Door, Speaker, Via, combine
+from orchestra.errors import CallFailed
+from orchestra.trajectory.journal import Journal
+from orchestra.trajectory.trajectory import Decision, Event
+from orchestra.types import Completion, FrozenMap, Key, Message, Request, Usage
+
+Schedule = Literal["sequential", "speculative"]
+ONE_CALL = Usage(calls=1)
+
+
+class Notice(NamedTuple):
+    """Something to show while a run goes on. `delta` is provisional until the message of its activation comes."""
+
+    kind: Literal["started", "delta", "decision", "message", "stop"]
+    path: str
+    round: int
+    text: str = ""
+    data: Any = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """What the activations of one leaf share."""
+
+    root: Callable[[], str]
+    """Digest of seed and task; asked for only when an effect needs a name."""
+    private: FrozenMap[str, str]
+    door: Door
+    schedule: Schedule = "sequential"
+    width: bool = True
+    """Whether activations may run at the same time."""
+    notify: Callable[[Notice], None] | None = None
+    journal: Journal | None = None
+    waste: Usage = Usage()
+
+
+class Record:
+    """What one activation did, in order; the records of its children stand where they were opened."""
+
+    __slots__ = ("items", "usage")
+
+    def __init__(self) -> None:
+        self.items: list[Decision | Message | Event | Record] = []
+        self.usage = Usage()
+
+    def flat(self) -> list[Decision | Message | Event]:
+        """Everything in it, depth first."""
+        items: list[Decision | Message | Event] = []
+        for item in self.items:
+            if isinstance(item, Record):
+                items.extend(item.flat())
+            else:
+                items.append(item)
+        return items
+
+    def total(self) -> Usage:
+        """Of this record and all within it."""
+        usage = self.usage
+        for item in self.items:
+            if isinstance(item, Record):
+                usage = usage + item.total()
+        return usage
+
+
+class Context:
+    """The only door to the outside; lives for one activation."""
+
+    __slots__ = (
+        "_busy", "_children", "_index", "_parent", "_past", "_rngs", "allowance", "ledger", "path", "record", "round",
+        "rounds", "saw", "scope", "stopped_by", "turn",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        scope: Scope,
+        path: str,
+        *,
+        round: int = 0,
+        past: str = "",
+        saw: tuple[str, ...] = (),
+        ledger: Ledger | None = None,
+        parent: Context | None = None,
+        record: Record | None = None,
+    ) -> None:
+        self.scope = scope
+        self.path = path
+        self.round = round
+        self.saw = saw
+        self.ledger = ledger
+        self.record = record if record is not None else Record()
+        self.allowance: Usage | None = None
+        self.turn: asyncio.Event | None = None
+        self.stopped_by = ""
+        self.rounds = 0
+        self._past = past
+        self._parent = parent
+        self._children: list[Context] | None = None
+        self._index = 0
+        self._rngs = 0
+        self._busy = False
+
+    @property
+    def past(self) -> str:
+        """Name of the draws in this activation's causal past, so far."""
+        if not self._children:
+            return self._past
+        return combine([self._past, *(child.past for child in self._children)])
+
+    def absorb(self, pasts: Sequence[str]) -> None:
+        """Adds draws to this activation's causal past."""
+        self._past = combine([self._past, *pasts])
+
+    async def do(self, effect: Any, via: Via, *, by: Speaker | None = None, bound: Usage = ONE_CALL) -> Any:
+        """Performs one effect and returns its outcome. `bound` is its worst case, held under the budget before it runs.
+
+        Raises CallFailed where there is no outcome, BudgetSpent where the worst case does not fit.
+        """
+        return (await self.all([effect], via, by=by, bound=bound))[0]
+
+    async def all(
+        self, effects: Sequence[Any], via: Via, *, by: Speaker | None = None, bound: Usage = ONE_CALL
+    ) -> Sequence[Any]:
+        """Performs several effects together, as one ordered batch; `bound` is the worst case of each."""
+        if self._busy:
+            raise RuntimeError(f"{self.path}: effects of one activation overlap; await each, or use ctx.all for a batch")
+        self._busy = True
+        try:
+            if any(getattr(effect, "writes", False) for effect in effects):
+                await self._oldest()
+            return await self._perform(self._calls(effects, by or Speaker(self.path.rpartition("/")[2]), bound), via)
+        finally:
+            self._busy = False
+
+    def rng(self) -> Random:
+        """A generator keyed by this activation's causal past; the same on every replay."""
+        self._rngs += 1
+        return Random(digest(self.scope.root(), self.path, str(self.round), self.past, "rng", str(self._rngs)))
+
+    def child(self, name: str, *, budget: Budget | None = None) -> Context:
+        """A context below this one, for an actor that this actor calls, under a cap of its own if one is given."""
+        record = Record()
+        self.record.items.append(record)
+        ledger = Ledger(budget, self.ledger) if budget else self.ledger
+        made = Context(
+            self.scope, f"{self.path}/{name}", round=self.round, past=self.past, saw=self.saw, ledger=ledger,
+            parent=self, record=record,
+        )  # fmt: skip
+        self._children = [*(self._children or ()), made]
+        return made
+
+    def emit(self, delta: str) -> None:
+        """Streams words to whoever listens; no decision reads them."""
+        if self.scope.notify is not None:
+            self.scope.notify(Notice("delta", self.path, self.round, delta))
+
+    def event(self, kind: Any, text: str = "", data: FrozenMap[str, str] | None = None) -> None:
+        """Puts an event on the record."""
+        self.record.items.append(Event(kind, self.path, self.round, text, data or FrozenMap()))
+
+    def flag(self, error: str) -> None:
+        """Marks the last decision of this activation, such as one whose text could not be parsed."""
+        for i in range(len(self.record.items) - 1, -1, -1):
+            item = self.record.items[i]
+            if isinstance(item, Decision):
+                self.record.items[i] = _with_error(item, error)
+                return
+
+    def _calls(self, effects: Sequence[Any], by: Speaker, bound: Usage) -> list[Call]:
+        root, past = self.scope.root(), self.past
+        calls = []
+        for effect in effects:
+            state = digest(root, self.path, str(self.round), str(self._index), past)
+            calls.append(Call(state, effect, by, self.path, self.round, self._index, self.saw, bound))
+            self._index += 1
+        return calls
+
+    async def _perform(self, calls: list[Call], via: Via) -> Sequence[Any]:
+        worst = sum((call.bound for call in calls), Usage())
+        held = self.ledger is not None and self.allowance is None
+        if held and self.ledger is not None:
+            self.ledger.hold(worst)
+        spent = Usage()
+        try:
+            drawn = await self.scope.door(calls, via)
+            for call, (draw, outcome) in zip(calls, drawn, strict=True):
+                spent = spent + _usage(outcome)
+                self._note(call, draw, outcome)
+            self._past = combine([f"{call.state}.{draw}" for call, (draw, _) in zip(calls, drawn, strict=True)])
+            return [outcome for _, outcome in drawn]
+        except CallFailed as error:
+            spent = spent + Usage(calls=len(calls))
+            for call in calls:
+                self._note_failure(call, str(error))
+            raise
+        finally:
+            self.record.usage = self.record.usage + spent
+            if held and self.ledger is not None:
+                self.ledger.settle(worst, spent)
+
+    def _note(self, call: Call, draw: int, outcome: Any) -> None:
+        if isinstance(outcome, Completion):
+            made = decision(call, draw, outcome)
+            self.record.items.append(made)
+            if self.scope.notify is not None:
+                self.scope.notify(Notice("decision", self.path, self.round, outcome.text, made))
+
+    def _note_failure(self, call: Call, error: str) -> None:
+        if isinstance(call.effect, Request):
+            self.record.items.append(_with_error(decision(call, 0, None), error))
+        self.event("failure", error)
+
+    async def _oldest(self) -> None:
+        """Returns once this activation is the oldest in every enclosing team and all before it is on disk."""
+        context: Context | None = self
+        while context is not None:
+            if context.turn is not None:
+                await context.turn.wait()
+            context = context._parent
+        if self.scope.journal is not None:
+            await self.scope.journal.flushed()
+
+
+def decision(call: Call, draw: int, outcome: Completion | None) -> Decision:
+    """The record of one model call."""
+    return Decision(
+        Key(call.state, draw), call.saw, call.by.agent, call.by.role, call.path, call.round, call.index,
+        call.by.policy, call.by.weights, call.effect, outcome,
+    )  # fmt: skip
+
+
+def _with_error(made: Decision, error: str) -> Decision:
+    return Decision(
+        made.key, made.saw, made.agent, made.role, made.path, made.round, made.index, made.policy, made.weights,
+        made.request, made.completion, error,
+    )  # fmt: skip
+
+
+def _usage(outcome: Any) -> Usage:
+    usage = getattr(outcome, "usage", None)
+    return usage if isinstance(usage, Usage) else Usage()

@@ -1,0 +1,179 @@
+"""A team as a frozen graph: named actors, edges of this round and of the next, a stop and an output. Checked when made."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from orchestra.engine.actor import Actor
+from orchestra.engine.outputs import Last, Output
+from orchestra.engine.stops import Never, Stop
+from orchestra.errors import BadTeam
+from orchestra.types import Message
+
+START: Final = "start"
+"""Source of an entry edge: carries the team's own inbox, in the first round."""
+
+NODES, EDGES = 10_000, 1_000_000
+"""The largest graph that is accepted."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.>@ -]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A named actor."""
+
+    name: str
+    actor: Actor
+    when: Callable[[Sequence[Message]], bool] | None = None
+    """A join: fires as soon as this holds for a committed prefix of its inbox, and not at all if it never does."""
+    votes: bool = True
+    """Counts in quorums and majorities."""
+    on_error: Literal["abstain", "fail"] = "abstain"
+    """What a failure of the actor does: the node falls silent this round, or the run fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Carries its source's message, in the same round or to the next."""
+
+    src: str
+    dst: str
+    kind: Literal["spatial", "temporal"] = "spatial"
+    carry: Callable[[Message], Message | None] | None = None
+    """A pure transform; None is silence."""
+
+
+class Plan(NamedTuple):
+    """A graph as the loop reads it: nodes by number, in canonical order."""
+
+    order: tuple[int, ...]
+    """Node numbers by spatial rank, then declaration."""
+    place: tuple[int, ...]
+    """Place in `order` of each node."""
+    ins: tuple[tuple[int, ...], ...]
+    """Edge numbers into each node, in order of declaration."""
+    outs: tuple[tuple[int, ...], ...]
+    source: tuple[int, ...]
+    """Of each edge: node number; -1 is START."""
+    target: tuple[int, ...]
+    temporal: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What the loop needs. Raises BadTeam, naming every offending node, if it cannot run."""
+
+    name: str
+    nodes: Sequence[Node]
+    edges: Sequence[Edge]
+    stop: Stop = field(default_factory=Never)
+    output: Output = field(default_factory=Last)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        object.__setattr__(self, "edges", tuple(self.edges))
+        object.__setattr__(self, "plan", _compile(self))
+
+    plan: Plan = field(init=False, repr=False, compare=False, default=None)  # type: ignore[assignment]
+
+
+def _compile(graph: Graph) -> Plan:
+    faults = list(_faults(graph))
+    if not faults:
+        number = {node.name: i for i, node in enumerate(graph.nodes)}
+        source = tuple(number.get(edge.src, -1) for edge in graph.edges)
+        target = tuple(number[edge.dst] for edge in graph.edges)
+        temporal = tuple(edge.kind == "temporal" for edge in graph.edges)
+        ranks, stuck = _ranks(len(graph.nodes), source, target, temporal)
+        if stuck:
+            names = ", ".join(repr(graph.nodes[i].name) for i in stuck)
+            faults.append(f"spatial edges form a cycle through {names}; make one of them temporal")
+        faults += _unreachable(graph, source, target)
+    if faults:
+        raise BadTeam(f"team {graph.name!r}: " + "; ".join(faults))
+    order = tuple(sorted(range(len(graph.nodes)), key=lambda i: (ranks[i], i)))
+    place = [0] * len(order)
+    for at, i in enumerate(order):
+        place[i] = at
+    ins, outs = (tuple(map(tuple, _by(ends, len(order)))) for ends in (target, source))
+    return Plan(order, tuple(place), ins, outs, source, target, temporal)
+
+
+def _by(ends: Sequence[int], nodes: int) -> list[list[int]]:
+    lists: list[list[int]] = [[] for _ in range(nodes)]
+    for edge, end in enumerate(ends):
+        if end >= 0:
+            lists[end].append(edge)
+    return lists
+
+
+def _faults(graph: Graph) -> Iterable[str]:
+    if not _NAME.fullmatch(graph.name):
+        yield f"the name must be 1 to 80 plain characters, got {graph.name[:90]!r}"
+    if not graph.nodes:
+        yield "it has no nodes"
+    if len(graph.nodes) > NODES or len(graph.edges) > EDGES:
+        yield f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges; at most {NODES:,} and {EDGES:,} are accepted"
+        return
+    seen: dict[str, str] = {}
+    for node in graph.nodes:
+        if not _NAME.fullmatch(node.name):
+            yield f"node name {node.name[:90]!r}: expected 1 to 80 of letters, digits, '_', '-', '.', '>', '@' and blanks"
+        elif node.name == START:
+            yield f"node name {START!r} is taken by the entry"
+        key = unicodedata.normalize("NFKC", node.name).casefold()
+        if key in seen:
+            yield f"two nodes are called {seen[key]!r}" + (f" and {node.name!r}" if seen[key] != node.name else "")
+        seen[key] = node.name
+    names = {node.name for node in graph.nodes}
+    for edge in graph.edges:
+        if unknown := [end for end in (edge.src, edge.dst) if end not in names and (end != START or end == edge.dst)]:
+            yield f"edge {edge.src!r} -> {edge.dst!r}: no node {', '.join(map(repr, unknown))}"
+        if edge.src == START and edge.kind == "temporal":
+            yield f"edge {START!r} -> {edge.dst!r} must be spatial"
+    if not any(edge.src == START for edge in graph.edges):
+        yield f"it has no entry; add an edge from {START!r}"
+    if any(edge.kind == "temporal" for edge in graph.edges) and graph.stop.rounds == math.inf:
+        yield "it has temporal edges and its stop has no bound on rounds; add | MaxRounds(n)"
+    named = [*getattr(graph.output, "names", ()), *getattr(graph.stop, "by", ())]
+    if missing := [name for name in named if name not in names]:
+        yield f"its output or stop names {', '.join(map(repr, missing))}, which is no node"
+
+
+def _ranks(
+    nodes: int, source: Sequence[int], target: Sequence[int], temporal: Sequence[bool]
+) -> tuple[list[int], list[int]]:
+    """Longest spatial path to each node, and the nodes that stand on or behind a spatial cycle."""
+    after: list[list[int]] = [[] for _ in range(nodes)]
+    waiting = [0] * nodes
+    for src, dst, late in zip(source, target, temporal, strict=True):
+        if src >= 0 and not late:
+            after[src].append(dst)
+            waiting[dst] += 1
+    ranks, free = [0] * nodes, [i for i in range(nodes) if not waiting[i]]
+    for i in free:
+        for j in after[i]:
+            ranks[j] = max(ranks[j], ranks[i] + 1)
+            waiting[j] -= 1
+            if not waiting[j]:
+                free.append(j)
+    return ranks, [i for i in range(nodes) if waiting[i]]
+
+
+def _unreachable(graph: Graph, source: Sequence[int], target: Sequence[int]) -> list[str]:
+    outs = _by(source, len(graph.nodes))
+    found = {target[e] for e in range(len(source)) if source[e] < 0}
+    queue = list(found)
+    for i in queue:
+        for e in outs[i]:
+            if target[e] not in found:
+                found.add(target[e])
+                queue.append(target[e])
+    lost = [repr(node.name) for i, node in enumerate(graph.nodes) if i not in found]
+    return [f"no path from {START!r} to {', '.join(lost)}"] if lost else []

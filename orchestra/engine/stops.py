@@ -1,0 +1,185 @@
+"""When to end, and why. A Stop reads the committed past and nothing else, so it fires in the same place on every run.
+
+`soonest` tells how early it can fire; it decides only what may start together. A wrong estimate costs waste, never the
+transcript.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from orchestra.engine.history import History
+from orchestra.errors import BadTeam
+from orchestra.types import Message
+
+FAR = 1 << 30
+"""More steps than any team takes."""
+
+
+def exact(a: str, b: str) -> bool:
+    """Equality of answers as texts."""
+    return a == b
+
+
+class Stop(ABC):
+    """When to end, and why; pure. A cyclic team whose stop has no bound on `rounds` is refused."""
+
+    __slots__ = ()
+
+    @property
+    def rounds(self) -> float:
+        """It fires at the latest when that many rounds are closed; infinite: no such promise."""
+        return math.inf
+
+    @abstractmethod
+    def __call__(self, history: History) -> str | None:
+        """The reason to end now, or None."""
+
+    @abstractmethod
+    def soonest(self, history: History) -> int:
+        """It cannot fire before that many more steps that are not known to be silent; at least 1."""
+
+    def __or__(self, other: Stop) -> Stop:
+        return Either(self, other)
+
+    def __and__(self, other: Stop) -> Stop:
+        return Both(self, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Never(Stop):
+    """Ends when nothing is left to say; right for teams without temporal edges."""
+
+    def __call__(self, history: History) -> str | None:
+        return None
+
+    def soonest(self, history: History) -> int:
+        return FAR
+
+
+@dataclass(frozen=True, slots=True)
+class MaxRounds(Stop):
+    """That many rounds are closed."""
+
+    limit: int
+
+    def __post_init__(self) -> None:
+        if type(self.limit) is not int or not 1 <= self.limit <= 10_000:
+            raise BadTeam(f"MaxRounds({self.limit!r}): expected a whole number of rounds from 1 to 10,000")
+
+    @property
+    def rounds(self) -> float:
+        return self.limit
+
+    def __call__(self, history: History) -> str | None:
+        return "max rounds" if history.rounds >= self.limit else None
+
+    def soonest(self, history: History) -> int:
+        left = len(history.left())
+        return max(1, left + (1 if self.limit - history.rounds > 1 else 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum(Stop):
+    """More than floor(share x due) fresh votes agree (DyLAN: share 2/3).
+
+    The share is read as a fraction, since in floats floor(0.7 * 90) is 62.
+
+    >>> [Quorum(2 / 3).needed(due) for due in (2, 3, 4, 7)], Quorum(0.7).needed(90)
+    ([2, 3, 3, 5], 64)
+    """
+
+    share: float
+    same: Callable[[str, str], bool] = exact
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share < 1:
+            raise BadTeam(f"Quorum({self.share!r}): expected a share from 0 up to, not including, 1")
+
+    def needed(self, due: int) -> int:
+        """Equal votes needed where that many are due."""
+        return math.floor(Fraction(self.share).limit_denominator(1000) * due) + 1
+
+    def __call__(self, history: History) -> str | None:
+        standing = history.standing()
+        agree = agreement(standing.fresh, self.same)
+        return "quorum" if agree and agree >= self.needed(standing.due) else None
+
+    def soonest(self, history: History) -> int:
+        standing = history.standing()
+        lacking = max(1, self.needed(standing.due) - agreement(standing.fresh, self.same))
+        left = history.left()
+        for steps, name in enumerate(left, start=1):
+            if name not in history.voters:
+                return steps  # it may hold votes back, and fewer votes due are a quorum sooner
+            lacking -= 1
+            if lacking == 0:
+                return steps
+        return len(left) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Stop):
+    """A node said that its team is done. `by` names the nodes that may; empty: any."""
+
+    by: tuple[str, ...] = ()
+
+    def __call__(self, history: History) -> str | None:
+        return history.said
+
+    def soonest(self, history: History) -> int:
+        if not self.by:
+            return 1
+        left = history.left()
+        return next((steps for steps, name in enumerate(left, start=1) if name in self.by), len(left) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Stop):
+    """Ends as soon as one of two does; written `a | b`."""
+
+    first: Stop
+    second: Stop
+
+    @property
+    def rounds(self) -> float:
+        return min(self.first.rounds, self.second.rounds)
+
+    def __call__(self, history: History) -> str | None:
+        return self.first(history) or self.second(history)
+
+    def soonest(self, history: History) -> int:
+        return min(self.first.soonest(history), self.second.soonest(history))
+
+
+@dataclass(frozen=True, slots=True)
+class Both(Stop):
+    """Ends when both say so at the same time; written `a & b`."""
+
+    first: Stop
+    second: Stop
+
+    @property
+    def rounds(self) -> float:
+        rounds = [stop.rounds for stop in (self.first, self.second) if not isinstance(stop, MaxRounds)]
+        return math.inf if rounds else max(self.first.rounds, self.second.rounds)
+
+    def __call__(self, history: History) -> str | None:
+        first, second = self.first(history), self.second(history)
+        return f"{first} and {second}" if first and second else None
+
+    def soonest(self, history: History) -> int:
+        return max(self.first.soonest(history), self.second.soonest(history))
+
+
+def agreement(votes: Sequence[Message], same: Callable[[str, str], bool] = exact) -> int:
+    """Size of the largest group of equal answers; abstentions belong to none."""
+    answers = [vote.answer for vote in votes if vote.answer is not None]
+    if same is exact:
+        return max(Counter(answers).values(), default=0)
+    return max((sum(same(a, b) for b in answers) for a in answers), default=0)

@@ -1,0 +1,166 @@
+"""One task, branched: re-execution with some draws given. A fresh state is drawn n times in one batch, and each draw
+that is kept is a leaf of its own. Parallel agents of equal past share their samples, since they share the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+from orchestra.digest import digest
+from orchestra.engine.actor import Actor
+from orchestra.engine.budget import Budget, Ledger
+from orchestra.engine.context import Context, Scope, decision
+from orchestra.engine.door import Call, Door, Drawn, Fetch, Via, journaled, perform
+from orchestra.engine.run import as_task, assemble, name_of, once, run_id, task_digest, team_digest
+from orchestra.errors import BadInput, RunFailed
+from orchestra.trajectory.journal import Journal
+from orchestra.trajectory.trajectory import Decision, Event, Leaf, Trajectory
+from orchestra.types import EMPTY, Completion, FrozenMap, Message, Task, Usage
+
+Taken = Mapping[str, int]
+"""State -> the draw that this leaf goes on with."""
+
+
+class Branch(Protocol):
+    """How a tree grows; no topology knows of it. `taken` holds the draws on this leaf so far."""
+
+    def draws(self, call: Call, taken: Taken) -> int:
+        """How many draws a fresh state gets."""
+        ...
+
+    def keep(self, call: Call, taken: Taken, drawn: Sequence[Any]) -> Sequence[int]:
+        """Which of them go on; none: the leaf ends here, its decisions stay."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Every draw goes on: n for each role, or a number of its own for a role. For parallel agents this is cross.
+
+    `until` names roles whose draws end their leaves: sample them everywhere first, and grow from the draws worth it later.
+    """
+
+    n: int = 1
+    roles: FrozenMap[str, int] = EMPTY
+    until: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or any(n < 1 for n in self.roles.values()):
+            raise BadInput(f"branching needs at least one draw, got {self.n} and {dict(self.roles)}")
+
+    def draws(self, call: Call, taken: Taken) -> int:
+        return self.roles.get(call.by.role, self.n)
+
+    def keep(self, call: Call, taken: Taken, drawn: Sequence[Any]) -> Sequence[int]:
+        return () if call.by.role in self.until else range(len(drawn))
+
+
+class Pruned(RunFailed):
+    """This leaf was not kept; never leaves this file."""
+
+
+async def grow(
+    actor: Actor,
+    task: Task | str,
+    branch: Branch,
+    *,
+    seed: int = 0,
+    budget: Budget | None = None,
+    cap: Budget | None = None,
+    journal: Journal | None = None,
+    start: Taken = EMPTY,
+) -> Trajectory:
+    """One task, branched. `budget` holds for each leaf's own path, as if it ran alone; `cap` for the tree.
+
+    `start` gives the draws up to a decision, and the tree goes on from there. A tree resumes like a run: it is grown
+    again, and the journal answers. A leaf that the cap does not let go on ends with its best answer so far.
+    """
+    task = as_task(task)
+    tree = _Tree(branch, journaled(journal) if journal is not None else perform, Ledger(cap) if cap else None)
+    root = cache(lambda: digest(str(seed), task_digest(task)))
+
+    async def leaf(taken: dict[str, int]) -> None:
+        scope = Scope(root, task.private, tree.door(taken, spawn), width=False, journal=journal)
+        ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None)
+        ended, items = await once(actor, task, ctx)
+        if ended.error != _PRUNED:
+            tree.leaves.append((tuple(key.draw for key in ended.taken), ended, items))
+
+    async with asyncio.TaskGroup() as group:
+
+        def spawn(taken: dict[str, int]) -> None:
+            group.create_task(leaf(taken))
+
+        spawn(dict(start))
+    if journal is not None:
+        await journal.flushed()
+    return tree.trajectory(run_id(actor, task, seed), task, seed, team_digest(actor))
+
+
+_PRUNED = "not kept"
+
+
+class _Tree:
+    """What the leaves of one tree share."""
+
+    def __init__(self, branch: Branch, fetch: Fetch, ledger: Ledger | None) -> None:
+        self.branch, self.fetch, self.ledger = branch, fetch, ledger
+        self.pool: dict[str, asyncio.Task[list[Decision | Any]]] = {}
+        self.drawn: dict[str, list[Decision]] = {}
+        self.leaves: list[tuple[tuple[int, ...], Leaf, list[Decision | Message | Event]]] = []
+
+    def door(self, taken: dict[str, int], spawn: Callable[[dict[str, int]], None]) -> Door:
+        """The door of one leaf."""
+
+        async def door(calls: Sequence[Call], via: Via) -> Sequence[Drawn]:
+            counts = [max(self.branch.draws(call, taken), taken.get(call.state, 0) + 1) for call in calls]
+            outcomes = await asyncio.gather(*(self._sample(c, n, via) for c, n in zip(calls, counts, strict=True)))
+            for call, drawn in zip(calls, outcomes, strict=True):
+                if call.state not in taken:
+                    first, *others = self.branch.keep(call, taken, drawn) or (None,)
+                    if first is None:
+                        raise Pruned(_PRUNED)
+                    for draw in others:
+                        spawn({**taken, call.state: draw})
+                    taken[call.state] = first
+            return [Drawn(taken[c.state], drawn[taken[c.state]]) for c, drawn in zip(calls, outcomes, strict=True)]
+
+        return door
+
+    async def _sample(self, call: Call, count: int, via: Via) -> list[Any]:
+        if call.state not in self.pool:  # single flight: parallel agents and later leaves share these
+            self.pool[call.state] = asyncio.ensure_future(self._draw(call, count, via))
+        return await asyncio.shield(self.pool[call.state])
+
+    async def _draw(self, call: Call, count: int, via: Via) -> list[Any]:
+        worst = sum([call.bound] * count, Usage())
+        if self.ledger is not None:
+            self.ledger.hold(worst)
+        spent = Usage()
+        try:
+            drawn = list(await self.fetch([(call, i) for i in range(count)], via))
+            made = [decision(call, i, o) for i, o in enumerate(drawn) if isinstance(o, Completion)]
+            self.drawn[call.state] = made
+            for outcome in drawn:
+                spent = spent + (outcome.usage if isinstance(outcome, Completion) else Usage())
+            return drawn
+        finally:
+            if self.ledger is not None:
+                self.ledger.settle(worst, spent)
+
+    def trajectory(self, id: str, task: Task, seed: int, team: str) -> Trajectory:
+        """Leaves in order of their draws; after each of a leaf's decisions its siblings."""
+        self.leaves.sort(key=lambda leaf: leaf[0])
+        made = assemble(id, task, seed, team, [leaf for _, leaf, _ in self.leaves], [items for _, _, items in self.leaves])
+        flagged = {d.key: d for d in made.decisions}
+        ordered: dict[str, None] = {}
+        for _, leaf, _ in self.leaves:
+            ordered.update(dict.fromkeys(key.state for key in leaf.taken))
+        ordered.update(dict.fromkeys(sorted(set(self.drawn) - set(ordered), key=lambda s: (self.drawn[s][0].path, s))))
+        decisions = [flagged.get(d.key, d) for state in ordered for d in self.drawn.get(state, ())]
+        failed = [d for d in made.decisions if d.completion is None]
+        return Trajectory(id, task, seed, team, (*decisions, *failed), made.messages, made.leaves, made.events)

@@ -1,0 +1,160 @@
+"""A Role is how an agent behaves, plain data and named functions; an Agent is a Role bound to a Policy.
+
+A Role holds no model and an Agent no state: what it keeps between rounds is in its Reply.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from orchestra.engine.context import ONE_CALL, Context
+from orchestra.engine.door import Speaker
+from orchestra.errors import BadRole, UnknownName, Unparseable
+from orchestra.models.choose import choose
+from orchestra.models.model import Model, Policy
+from orchestra.team import template
+from orchestra.team.registry import register
+from orchestra.types import EMPTY, Completion, FrozenMap, Reply, Request, Usage, View
+
+T = TypeVar("T")
+
+
+@register("text")
+def text(reply: str) -> str:
+    """The typed output of a role without a form: the reply itself, without outer blanks."""
+    return reply.strip()
+
+
+@register("silent")
+def silent(parsed: Any) -> None:
+    """The answer of a role that never answers, such as a critic."""
+
+
+@register("role")
+@dataclass(frozen=True, slots=True)
+class Role(Generic[T]):
+    """How an agent behaves. Calling it with a policy, or a model, gives an Agent.
+
+    >>> from orchestra.models.scripted import Scripted
+    >>> greeter = Role("greeter", "Greet {{ prompt }}.")
+    >>> greeter.request(View("Ada")).messages
+    (('user', 'Greet Ada.'),)
+    >>> greeter(Scripted(["Hello, Ada."]), name="host").name
+    'host'
+    """
+
+    name: str
+    prompt: str
+    """Sandboxed template over the View; becomes the user turn."""
+    system: str = ""
+    """Template of the system turn; empty: none."""
+    output: Callable[[str], T] = text  # type: ignore[assignment]
+    """The typed output of a reply; raises Unparseable."""
+    answer: Callable[[T], str | None] = silent
+    """The comparable answer in a typed output; None: it abstains."""
+    remember: Callable[[View, T], Any] | None = None
+    """What to keep for the next round; None: nothing."""
+    choices: tuple[str, ...] = ()
+    """A closed set: the reply is one of these, scored and drawn, not generated."""
+    tools: tuple[str, ...] = ()
+    """Names of granted tools."""
+    repairs: int = 0
+    """How often an unparseable reply is asked for again."""
+    max_tokens: int = 256
+    temperature: float = 0.7
+    stop: tuple[str, ...] = ()
+    variants: FrozenMap[str, str] = EMPTY
+    """Other prompts of the same role, by name."""
+
+    def __post_init__(self) -> None:
+        where = f"role {self.name!r}"
+        if not self.name.replace("-", "_").isidentifier():
+            raise BadRole(f"{where}: a role's name must be a word of letters, digits, '-' and '_'")
+        for source in (self.prompt, self.system, *self.variants.values()):
+            template.check(source, where)
+        if not math.isfinite(self.temperature) or self.temperature < 0:
+            raise BadRole(f"{where}: temperature must be a finite number >= 0, got {self.temperature!r}")
+        if self.max_tokens < 1 or self.repairs < 0:
+            raise BadRole(f"{where}: need max_tokens >= 1 and repairs >= 0, got {self.max_tokens} and {self.repairs}")
+        if len(set(self.choices)) != len(self.choices) or len(self.choices) == 1:
+            raise BadRole(f"{where}: choices must be at least two different texts, got {self.choices!r}")
+
+    def request(self, view: View, *, adapter: str = "", options: tuple[str, ...] = (), persona: str = "") -> Request:
+        """The call that this role makes on seeing a View; the same View gives the same bytes."""
+        variables = {name: getattr(view, name) for name in ("prompt", "inbox", "memory", "private", "seat", "round")}
+        variables["persona"] = persona
+        where = f"role {self.name!r}"
+        turns = [("user", template.render(self.prompt, variables, where).strip())]
+        if self.system:
+            turns.insert(0, ("system", template.render(self.system, variables, where).strip()))
+        return Request(
+            tuple(turns),
+            adapter=adapter,
+            options=options or self.choices,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            stop=self.stop,
+        )
+
+    def reply(self, said: str, view: View) -> Reply:
+        """The Reply that a text amounts to; raises Unparseable where the text lacks the promised form."""
+        parsed = self.output(said)
+        memory = self.remember(view, parsed) if self.remember else None
+        return Reply(said.strip(), answer=self.answer(parsed), parsed=parsed, memory=memory)
+
+    def variant(self, name: str) -> Role[T]:
+        """The same role with another of its prompts."""
+        if name not in self.variants:
+            raise UnknownName(f"prompt of role {self.name!r}", name, self.variants)
+        return replace(self, prompt=self.variants[name])
+
+    def __call__(self, policy: Policy | Model, *, name: str = "", persona: str = "") -> Agent:
+        """An Agent. A role called with a model names its policy after the role, so agents of one role share it."""
+        bound = policy if isinstance(policy, Policy) else Policy(self.name, policy)
+        return Agent(name or self.name, self, bound, persona)
+
+
+@register("agent")
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A named Role bound to a Policy."""
+
+    name: str
+    role: Role[Any]
+    policy: Policy
+    persona: str = ""
+
+    def __post_init__(self) -> None:
+        template.check_plain(self.persona, f"agent {self.name!r}, persona")
+
+    def request(self, view: View) -> Request:
+        return self.role.request(view, adapter=self.policy.adapter, persona=self.persona)
+
+    def speaker(self) -> Speaker:
+        policy = self.policy
+        return Speaker(self.name, self.role.name, policy.label, policy.model.weights(policy.adapter))
+
+    def bound(self, view: View) -> Usage:
+        """Worst case of one activation: every repair asked for, every reply as long as it may be."""
+        return sum([self._call_bound(self.request(view))] * (1 + self.role.repairs), Usage())
+
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        """One call, and up to `repairs` more while the reply cannot be parsed; then it abstains with what it said."""
+        request, model = self.request(view), self.policy.model
+        via = choose(model) if request.options else model.generate
+        bound = self._call_bound(request) if ctx.ledger is not None else ONE_CALL
+        said = ""
+        for _ in range(1 + self.role.repairs):
+            completion: Completion = await ctx.do(request, via, by=self.speaker(), bound=bound)
+            said = completion.text
+            try:
+                return self.role.reply(said, view)
+            except Unparseable as error:
+                ctx.flag(str(error))
+        return Reply(said.strip())
+
+    def _call_bound(self, request: Request) -> Usage:
+        return Usage(calls=1, tokens_in=self.policy.model.count(request), tokens_out=request.max_tokens)

@@ -1,0 +1,122 @@
+"""A Team is a Graph that can be called: hence an Actor, hence a node of other teams. Also run, stream, map and grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from orchestra.digest import canonical, digest
+from orchestra.engine.budget import Budget
+from orchestra.engine.context import Context, Notice, Schedule
+from orchestra.engine.graph import Graph
+from orchestra.engine.loop import walk
+from orchestra.engine.run import run
+from orchestra.engine.tree import Branch, grow
+from orchestra.models.model import Model, Policy
+from orchestra.team import draw, save
+from orchestra.team.registry import register
+from orchestra.trajectory.journal import Journal
+from orchestra.trajectory.trajectory import Trajectory
+from orchestra.types import EMPTY, Reply, Task, View
+
+
+@register("team")
+@dataclass(frozen=True)
+class Team(Graph):
+    """A frozen graph of named actors, with stop and output.
+
+    >>> from orchestra.models.scripted import Scripted
+    >>> from orchestra.roles import generator
+    >>> from orchestra.topologies import solo
+    >>> solo(generator(Scripted(["The answer is 4."]))).run_sync("What is 2 + 2?").answer
+    '4'
+    """
+
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        return await walk(self, view, ctx)
+
+    async def run(
+        self,
+        task: Task | str,
+        *,
+        seed: int = 0,
+        budget: Budget | None = None,
+        journal: Journal | None = None,
+        schedule: Schedule = "sequential",
+    ) -> Trajectory:
+        """One task; a failed run returns its trajectory too, with the error on its leaf."""
+        return await run(self, task, seed=seed, budget=budget, journal=journal, schedule=schedule)
+
+    def run_sync(self, task: Task | str, **options: Any) -> Trajectory:
+        """`run` for code that is not asynchronous; takes the same options."""
+        return asyncio.run(self.run(task, **options))
+
+    async def stream(self, task: Task | str, **options: Any) -> AsyncIterator[Notice | Trajectory]:
+        """What happens, as it happens, and the Trajectory last. Deltas are provisional until their message comes."""
+        queue: asyncio.Queue[Notice | Trajectory | None] = asyncio.Queue()
+
+        async def work() -> None:
+            try:
+                queue.put_nowait(await run(self, task, notify=queue.put_nowait, **options))
+            finally:
+                queue.put_nowait(None)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(work())
+            while (item := await queue.get()) is not None:
+                yield item
+
+    async def map(self, tasks: Sequence[Task | str], *, concurrency: int = 64, **options: Any) -> list[Trajectory]:
+        """Many tasks, results in their order; one that fails does not stop the others."""
+        limit = asyncio.Semaphore(concurrency)
+
+        async def one(task: Task | str) -> Trajectory:
+            async with limit:
+                return await run(self, task, **options)
+
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(one(task)) for task in tasks]
+        return [task.result() for task in running]
+
+    async def grow(
+        self,
+        task: Task | str,
+        branch: Branch,
+        *,
+        seed: int = 0,
+        budget: Budget | None = None,
+        cap: Budget | None = None,
+        journal: Journal | None = None,
+        start: Mapping[str, int] = EMPTY,
+    ) -> Trajectory:
+        """One task, branched: see `orchestra.engine.tree`."""
+        return await grow(self, task, branch, seed=seed, budget=budget, cap=cap, journal=journal, start=start)
+
+    def save(self) -> dict[str, Any]:
+        """The team as data: names and plain arguments, functions and classes by registered name."""
+        return save.save(self)
+
+    @staticmethod
+    def load(data: Mapping[str, Any] | Path | str, policies: Mapping[str, Policy] | Model) -> Team:
+        """A saved team, from data or a JSON or YAML file; policies by name, or one model that stands for all of them."""
+        team = save.load(data, policies)
+        if not isinstance(team, Team):
+            raise save.not_a_team(team)
+        return team
+
+    @cached_property
+    def digest(self) -> str:
+        """Names this team by what it is: covers roles, wiring, stop and output, and policies by name alone."""
+        return digest(canonical(save.outline(self)))
+
+    def agents(self) -> list[Any]:
+        """Every Agent in it, those of nested teams included, in order of declaration."""
+        return save.agents(self)
+
+    def to_mermaid(self) -> str:
+        """The graph as Mermaid text: solid edges in the same round, dotted ones to the next."""
+        return draw.mermaid(self)
