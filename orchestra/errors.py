@@ -14,7 +14,7 @@
         ├── Damaged         a stored file is torn or altered
         └── Unavailable     a resource could not be had (download, disk, extra not installed)
 
-Each type names the boundary that was crossed. A message is one line: what was expected, what was got, where, and the fix.
+Each type names the boundary that was crossed. A message is one line: what was expected, what was got, where, the fix.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The values that everything else passes around: frozen, hashable, and importing nothing of ours.
 
-They do nothing. What they mean is DESIGN's vocabulary; how they are read back from disk is `trajectory.codec`'s business.
+They do nothing. How they are saved and read back is the business of `trajectory.codec`.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class FrozenMap(Mapping[K, V]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema  # here, so that `import orchestra` does not pay for pydantic
+        from pydantic_core import core_schema  # noqa: PLC0415  (`import orchestra` does not pay for pydantic)
 
         arguments = getattr(source, "__args__", None) or (Any, Any)
         inner = handler.generate_schema(dict.__class_getitem__(arguments))
         return core_schema.no_info_after_validator_function(
             cls,
-            core_schema.no_info_before_validator_function(dict, inner),
+            core_schema.no_info_before_validator_function(lambda v: dict(v) if isinstance(v, Mapping) else v, inner),
             serialization=core_schema.plain_serializer_function_ser_schema(dict),
         )
 

@@ -11,9 +11,9 @@ from orchestra.team.role import Role, text
 citizen = Role(
     "citizen",
     "{{ inbox[-1].content if inbox else prompt }}\nDo you isolate or continue?",
-    system="You live through an epidemic. Isolate if your risk is high. Answer with one word: isolate or continue.",
+    system="You live through an epidemic and isolate when your risk is high.",
     answer=text,
     choices=("isolate", "continue"),
     max_tokens=4,
-    temperature=0.0,
+    temperature=1.0,  # play draws from the same probabilities as a table
 )

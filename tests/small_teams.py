@@ -116,7 +116,9 @@ async def draw(requests: list[Request]) -> list[Completion]:
         if _delays:
             await asyncio.sleep(_delays[-1](request))
     return [
-        Completion(f"<{r.seed % 97}>", (), (r.seed % 97,), None, (1,), "stop", Usage(calls=1, tokens_in=3, tokens_out=1))
+        Completion(
+            f"<{r.seed % 97}>", (), (r.seed % 97,), None, (1,), "stop", Usage(calls=1, tokens_in=3, tokens_out=1)
+        )
         for r in requests
     ]
 

@@ -5,7 +5,7 @@ Beyond the paper: any graph of who reads whom (sparse ones keep accuracy for few
 early stop once more than floor(share x n) of a round agree. With one round it is an ensemble vote.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from orchestra.engine import START, Edge, MaxRounds, Node, Quorum, majority
@@ -35,7 +35,7 @@ def debate(agents: Sequence[Agent], *, rounds: int = 2, graph: Graph = "full", s
 def _links(names: Sequence[str], graph: Graph) -> list[tuple[str, str]]:
     """Who is read by whom, in order of declaration."""
     n = len(names)
-    near = {
+    near: dict[str, Callable[[int, int], bool]] = {
         "full": lambda i, j: True,
         "ring": lambda i, j: (i - j) % n in (1, n - 1),
         "star": lambda i, j: 0 in (i, j),

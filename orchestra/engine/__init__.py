@@ -7,10 +7,33 @@ from orchestra.engine.graph import START, Edge, Graph, Node
 from orchestra.engine.history import History, Standing
 from orchestra.engine.outputs import everything, last, majority
 from orchestra.engine.run import run
-from orchestra.engine.stops import MaxRounds, Never, Quorum, Said, Stop
+from orchestra.engine.stops import MaxRounds, Never, Quorum, Said, Spoken, Stop
 from orchestra.engine.tree import Branch, Full, grow
 
 __all__ = [
-    "START", "Actor", "Bounded", "Branch", "Budget", "Context", "Edge", "Full", "Graph", "History", "MaxRounds", "Never",
-    "Node", "Notice", "Quorum", "Said", "Schedule", "Standing", "Stop", "everything", "grow", "last", "majority", "run",
-]  # fmt: skip
+    "START",
+    "Actor",
+    "Bounded",
+    "Branch",
+    "Budget",
+    "Context",
+    "Edge",
+    "Full",
+    "Graph",
+    "History",
+    "MaxRounds",
+    "Never",
+    "Node",
+    "Notice",
+    "Quorum",
+    "Said",
+    "Schedule",
+    "Spoken",
+    "Standing",
+    "Stop",
+    "everything",
+    "grow",
+    "last",
+    "majority",
+    "run",
+]

@@ -1,4 +1,4 @@
-"""The one calling type: agent, team, tool, function, router, world and person are all `async (View, Context) -> Reply`."""
+"""The one calling type: agent, team, tool, router, world, person: `async (View, Context) -> Reply`."""
 
 from __future__ import annotations
 

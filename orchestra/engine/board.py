@@ -286,7 +286,9 @@ class Board:
         """Nodes of this round still to come, save those that committed tokens alone show to be silent."""
         place, round = self.plan.place, self.at.round
         state, here = self._round(round), place[self.at.node] + self._passed
-        return [self.graph.nodes[node].name for node in self.plan.order[here:] if not self._shown_silent(state, node, here)]
+        return [
+            self.graph.nodes[node].name for node in self.plan.order[here:] if not self._shown_silent(state, node, here)
+        ]
 
     def _shown_silent(self, state: _Round, node: int, here: int) -> bool:
         for edge in self.plan.ins[node]:

@@ -1,4 +1,4 @@
-"""Hard caps: what is not reserved is not spent. A ledger never holds and spends more than its budget, nor its parent's."""
+"""Hard caps: what is not reserved is not spent. A ledger never passes its budget, nor its parent's."""
 
 from __future__ import annotations
 

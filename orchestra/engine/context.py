@@ -134,7 +134,9 @@ class Context:
     ) -> Sequence[Any]:
         """Performs several effects together, as one ordered batch; `bound` is the worst case of each."""
         if self._busy:
-            raise RuntimeError(f"{self.path}: effects of one activation overlap; await each, or use ctx.all for a batch")
+            raise RuntimeError(
+                f"{self.path}: effects of one activation overlap; await each, or use ctx.all for a batch"
+            )
         self._busy = True
         try:
             if any(getattr(effect, "writes", False) for effect in effects):

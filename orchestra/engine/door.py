@@ -1,6 +1,6 @@
 """The one door to the outside: every effect is named here, answered from the journal or performed, and counted.
 
-An effect's name is its causal past: `state` = digest of (seed, task, path, round, call index, draws in the causal past),
+An effect's name is its causal past: `state` = digest of (seed, task, path, round, call index, draws in the past), and
 `Key` = (state, draw). In one run it is journal key, seed of the draw, sibling set of DPO and group of GRPO at once.
 """
 
@@ -89,7 +89,9 @@ async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
     """A Fetch without a journal; CallFailed where the back-end returns fewer or more outcomes than effects."""
     outcomes = await via([seeded(call.effect, Key(call.state, draw)) for call, draw in pairs])
     if len(outcomes) != len(pairs):
-        raise CallFailed(f"{pairs[0][0].where}: asked for {len(pairs)} outcomes, got {len(outcomes)}; results would shift")
+        raise CallFailed(
+            f"{pairs[0][0].where}: asked for {len(pairs)} outcomes, got {len(outcomes)}; results would shift"
+        )
     return outcomes
 
 
@@ -112,8 +114,9 @@ def journaled(journal: Journal, inner: Fetch = perform) -> Fetch:
             except CallFailed as error:
                 outcomes = [Failure(str(error))] * len(missing)
             for i, outcome in zip(missing, outcomes, strict=True):
-                entries[i] = Entry(forms[i][0], forms[i][1], outcome)
-                journal.put(Key(pairs[i][0].state, pairs[i][1]), Entry(forms[i][0], forms[i][1], outcome))
+                key = Key(pairs[i][0].state, pairs[i][1])
+                journal.put(key, Entry(*forms[i], outcome))
+                entries[i] = journal.get(key)  # what a resumed run will see, such as tuples where there were lists
         return [_outcome(entry) for entry in entries if entry is not None]
 
     return fetch

@@ -1,4 +1,4 @@
-"""A team as a frozen graph: named actors, edges of this round and of the next, a stop and an output. Checked when made."""
+"""A team as a frozen graph: named actors, edges to this round and the next, a stop and an output. Checked when made."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _faults(graph: Graph) -> Iterable[str]:
     seen: dict[str, str] = {}
     for node in graph.nodes:
         if not _NAME.fullmatch(node.name):
-            yield f"node name {node.name[:90]!r}: expected 1 to 80 of letters, digits, '_', '-', '.', '>', '@' and blanks"
+            yield f"node name {node.name[:90]!r}: expected 1 to 80 letters, digits, '_', '-', '.', '>', '@', blanks"
         elif node.name == START:
             yield f"node name {START!r} is taken by the entry"
         key = unicodedata.normalize("NFKC", node.name).casefold()

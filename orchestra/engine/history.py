@@ -34,7 +34,7 @@ class History:
         """The last Reply.stop."""
         self.voters = dict.fromkeys(voters)
         self.left = left
-        """Names of the nodes of this round that are neither committed nor known, from what is committed, to be silent."""
+        """Names of this round's nodes that are neither committed nor, from what is committed, known to be silent."""
         self._votes: dict[str, Message] = {}
         self._fresh: dict[str, Message] = {}
         self._held: set[str] = set()

@@ -47,7 +47,7 @@ async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
 
 
 class Ahead:
-    """The activations that run before it is their turn; those left over when a team stops are cancelled and are waste."""
+    """The activations that run before it is their turn; those left over at a stop are cancelled: waste."""
 
     def __init__(self, board: Board) -> None:
         self.board = board

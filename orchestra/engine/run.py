@@ -52,7 +52,7 @@ async def run(
     schedule: Schedule = "sequential",
     notify: Callable[[Notice], None] | None = None,
 ) -> Trajectory:
-    """One task. A failed run returns its trajectory too, with the error on its leaf; only bad input, drift and damage raise.
+    """One task. A failed run returns its trajectory too, the error on its leaf; bad input, drift and damage raise.
 
     What it returns is on disk: the journal is flushed first.
     """

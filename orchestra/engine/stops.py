@@ -133,10 +133,20 @@ class Said(Stop):
         return history.said
 
     def soonest(self, history: History) -> int:
-        if not self.by:
-            return 1
-        left = history.left()
-        return next((steps for steps, name in enumerate(left, start=1) if name in self.by), len(left) + 1)
+        return _first(history, self.by) if self.by else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken(Stop):
+    """One of the named nodes has spoken: to sample a team's first part, and grow on from what is worth it."""
+
+    by: tuple[str, ...]
+
+    def __call__(self, history: History) -> str | None:
+        return next((f"{m.sender} spoke" for m in history.messages if m.sender in self.by), None)
+
+    def soonest(self, history: History) -> int:
+        return _first(history, self.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +193,9 @@ def agreement(votes: Sequence[Message], same: Callable[[str, str], bool] = exact
     if same is exact:
         return max(Counter(answers).values(), default=0)
     return max((sum(same(a, b) for b in answers) for a in answers), default=0)
+
+
+def _first(history: History, names: Sequence[str]) -> int:
+    """Steps to the first of these that is still to come this round; past the end of it if none is."""
+    left = history.left()
+    return next((steps for steps, name in enumerate(left, start=1) if name in names), len(left) + 1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from orchestra.digest import digest
+from orchestra.digest import canonical, digest
 from orchestra.engine.actor import Actor
 from orchestra.engine.budget import Budget, Ledger
 from orchestra.engine.context import Context, Scope, decision
@@ -39,14 +39,10 @@ class Branch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """Every draw goes on: n for each role, or a number of its own for a role. For parallel agents this is cross.
-
-    `until` names roles whose draws end their leaves: sample them everywhere first, and grow from the draws worth it later.
-    """
+    """Every draw goes on: n for each role, or a number of its own for a role. For parallel agents this is cross."""
 
     n: int = 1
     roles: FrozenMap[str, int] = EMPTY
-    until: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.n < 1 or any(n < 1 for n in self.roles.values()):
@@ -56,7 +52,7 @@ class Full:
         return self.roles.get(call.by.role, self.n)
 
     def keep(self, call: Call, taken: Taken, drawn: Sequence[Any]) -> Sequence[int]:
-        return () if call.by.role in self.until else range(len(drawn))
+        return range(len(drawn))
 
 
 class Pruned(RunFailed):
@@ -98,7 +94,8 @@ async def grow(
         spawn(dict(start))
     if journal is not None:
         await journal.flushed()
-    return tree.trajectory(run_id(actor, task, seed), task, seed, team_digest(actor))
+    id = digest(run_id(actor, task, seed), repr(branch), canonical(dict(start)))[:16]
+    return tree.trajectory(id, task, seed, team_digest(actor))
 
 
 _PRUNED = "not kept"
@@ -155,7 +152,9 @@ class _Tree:
     def trajectory(self, id: str, task: Task, seed: int, team: str) -> Trajectory:
         """Leaves in order of their draws; after each of a leaf's decisions its siblings."""
         self.leaves.sort(key=lambda leaf: leaf[0])
-        made = assemble(id, task, seed, team, [leaf for _, leaf, _ in self.leaves], [items for _, _, items in self.leaves])
+        made = assemble(
+            id, task, seed, team, [leaf for _, leaf, _ in self.leaves], [items for _, _, items in self.leaves]
+        )
         flagged = {d.key: d for d in made.decisions}
         ordered: dict[str, None] = {}
         for _, leaf, _ in self.leaves:

@@ -7,5 +7,16 @@ from orchestra.team.selection import Route, Selection, Switch, TopK
 from orchestra.team.team import Team
 
 __all__ = [
-    "Agent", "Role", "Route", "Selection", "Switch", "Team", "TopK", "Verdict", "number", "own_words", "register", "verdict",
-]  # fmt: skip
+    "Agent",
+    "Role",
+    "Route",
+    "Selection",
+    "Switch",
+    "Team",
+    "TopK",
+    "Verdict",
+    "number",
+    "own_words",
+    "register",
+    "verdict",
+]

@@ -26,7 +26,9 @@ def register(name: str) -> Callable[[T], T]:
     def keep(thing: T) -> T:
         old = _known.get(name)
         if old is not None and (old.__module__, old.__qualname__) != (thing.__module__, thing.__qualname__):  # type: ignore[attr-defined]
-            raise BadTeam(f"{name!r} is registered already, by {old.__module__}.{old.__qualname__}; choose another name")
+            raise BadTeam(
+                f"{name!r} is registered already, by {old.__module__}.{old.__qualname__}; choose another name"
+            )
         _known[name] = thing
         _names[id(thing)] = name
         return thing

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from orchestra.engine.context import ONE_CALL, Context
 from orchestra.engine.door import Speaker
-from orchestra.errors import BadRole, UnknownName, Unparseable
+from orchestra.errors import BadRole, Unparseable
 from orchestra.models.choose import choose
 from orchestra.models.model import Model, Policy
 from orchestra.team import template
 from orchestra.team.registry import register
-from orchestra.types import EMPTY, Completion, FrozenMap, Reply, Request, Usage, View
+from orchestra.types import Completion, Reply, Request, Usage, View
 
 T = TypeVar("T")
 
@@ -51,6 +51,8 @@ class Role(Generic[T]):
     """Sandboxed template over the View; becomes the user turn."""
     system: str = ""
     """Template of the system turn; empty: none."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """Turns shown before the user turn, as (user, assistant) texts; they are not templates."""
     output: Callable[[str], T] = text  # type: ignore[assignment]
     """The typed output of a reply; raises Unparseable."""
     answer: Callable[[T], str | None] = silent
@@ -66,15 +68,15 @@ class Role(Generic[T]):
     max_tokens: int = 256
     temperature: float = 0.7
     stop: tuple[str, ...] = ()
-    variants: FrozenMap[str, str] = EMPTY
-    """Other prompts of the same role, by name."""
 
     def __post_init__(self) -> None:
         where = f"role {self.name!r}"
         if not self.name.replace("-", "_").isidentifier():
             raise BadRole(f"{where}: a role's name must be a word of letters, digits, '-' and '_'")
-        for source in (self.prompt, self.system, *self.variants.values()):
+        for source in (self.prompt, self.system):
             template.check(source, where)
+        for turn in self.examples:
+            template.check_plain("\n".join(turn), where)
         if not math.isfinite(self.temperature) or self.temperature < 0:
             raise BadRole(f"{where}: temperature must be a finite number >= 0, got {self.temperature!r}")
         if self.max_tokens < 1 or self.repairs < 0:
@@ -87,9 +89,10 @@ class Role(Generic[T]):
         variables = {name: getattr(view, name) for name in ("prompt", "inbox", "memory", "private", "seat", "round")}
         variables["persona"] = persona
         where = f"role {self.name!r}"
-        turns = [("user", template.render(self.prompt, variables, where).strip())]
-        if self.system:
-            turns.insert(0, ("system", template.render(self.system, variables, where).strip()))
+        turns = [("system", template.render(self.system, variables, where).strip())] if self.system else []
+        for asked, said in self.examples:
+            turns += [("user", asked), ("assistant", said)]
+        turns.append(("user", template.render(self.prompt, variables, where).strip()))
         return Request(
             tuple(turns),
             adapter=adapter,
@@ -104,12 +107,6 @@ class Role(Generic[T]):
         parsed = self.output(said)
         memory = self.remember(view, parsed) if self.remember else None
         return Reply(said.strip(), answer=self.answer(parsed), parsed=parsed, memory=memory)
-
-    def variant(self, name: str) -> Role[T]:
-        """The same role with another of its prompts."""
-        if name not in self.variants:
-            raise UnknownName(f"prompt of role {self.name!r}", name, self.variants)
-        return replace(self, prompt=self.variants[name])
 
     def __call__(self, policy: Policy | Model, *, name: str = "", persona: str = "") -> Agent:
         """An Agent. A role called with a model names its policy after the role, so agents of one role share it."""

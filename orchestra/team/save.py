@@ -25,7 +25,7 @@ LONGEST = 4_000_000
 """Characters of a team file; more is refused unread."""
 
 _ENGINE: tuple[type, ...] = (
-    Node, Edge, stops.Never, stops.MaxRounds, stops.Quorum, stops.Said, stops.Either, stops.Both,
+    Node, Edge, stops.Never, stops.MaxRounds, stops.Quorum, stops.Said, stops.Spoken, stops.Either, stops.Both,
     outputs.Last, outputs.Majority, outputs.Everything,
 )  # fmt: skip
 for _cls in _ENGINE:
@@ -190,11 +190,14 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"line {self.peek_event().start_mark.line + 1}: aliases are not accepted")
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError(f"line {line}: aliases are not accepted")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        return _once([(self.construct_object(k, deep=True), self.construct_object(v, deep=True)) for k, v in node.value])
+        return _once(
+            [(self.construct_object(k, deep=True), self.construct_object(v, deep=True)) for k, v in node.value]
+        )
 
 
 def _mapping(loader: _Loader, node: Any) -> dict[Any, Any]:

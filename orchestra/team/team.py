@@ -102,7 +102,7 @@ class Team(Graph):
 
     @staticmethod
     def load(data: Mapping[str, Any] | Path | str, policies: Mapping[str, Policy] | Model) -> Team:
-        """A saved team, from data or a JSON or YAML file; policies by name, or one model that stands for all of them."""
+        """A saved team, from data or a JSON or YAML file; policies by name, or one model that stands for all."""
         team = save.load(data, policies)
         if not isinstance(team, Team):
             raise save.not_a_team(team)

@@ -18,7 +18,8 @@ LONGEST = 200_000
 """Characters of a rendered prompt; more is refused before any tokenizer sees it."""
 
 SPECIAL = re.compile(
-    r"<\|[a-z_0-9]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<\uff5c[^<>]{1,40}\uff5c>", re.IGNORECASE
+    r"<\|[a-z_0-9]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<\uff5c[^<>]{1,40}\uff5c>",
+    re.IGNORECASE,
 )
 """Control tokens of common chat templates: refused in roles and teams, inert in data."""
 
@@ -26,7 +27,7 @@ _environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blo
 
 
 def check(source: str, where: str) -> None:
-    """Raises BadRole naming the line if a template does not parse, names an unknown variable or holds a control token."""
+    """Raises BadRole naming the line if a template does not parse, or uses an unknown variable or a control token."""
     check_plain(source, where)
     try:
         tree = _environment.parse(source)
@@ -40,7 +41,9 @@ def check_plain(text: str, where: str) -> None:
     """Raises BadRole naming the line if a text of ours holds a control token."""
     if found := SPECIAL.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise BadRole(f"{where}, line {line}: control token {found.group()!r} is not allowed; the chat template adds it")
+        raise BadRole(
+            f"{where}, line {line}: control token {found.group()!r} is not allowed; the chat template adds it"
+        )
 
 
 def render(source: str, variables: dict[str, Any], where: str) -> str:
@@ -50,7 +53,9 @@ def render(source: str, variables: dict[str, Any], where: str) -> str:
         for piece in _compiled(source).generate(variables):
             length += len(piece)
             if length > LONGEST:
-                raise BadRole(f"{where}: the prompt grew past {LONGEST:,} characters; shorten the template or its inbox")
+                raise BadRole(
+                    f"{where}: the prompt grew past {LONGEST:,} characters; shorten the template or its inbox"
+                )
             pieces.append(piece)
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise BadRole(f"{where}: the template failed: {error}") from None

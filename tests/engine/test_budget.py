@@ -19,7 +19,9 @@ from orchestra.trajectory.journal import MemoryJournal
 
 def test_the_best_answer_so_far_when_spent():
     model = Scripted(["90", "no", "91"])
-    result = asyncio.run(run(chain(generator(model), verifier(model), refiner(model)), "33 + 58?", budget=Budget(calls=2)))
+    result = asyncio.run(
+        run(chain(generator(model), verifier(model), refiner(model)), "33 + 58?", budget=Budget(calls=2))
+    )
     assert (result.answer, result.stopped_by, result.usage.calls) == ("90", "budget", 2)
     assert any(e.kind == "budget" and "2 calls" in e.text for e in result.events)
 
@@ -57,8 +59,9 @@ def test_who_speaks_does_not_depend_on_the_schedule_or_the_journal(calls):
         return Team("d", nodes, [*(Edge(START, n) for n in names), *talk], Quorum(0.7) | MaxRounds(2), majority())
 
     journal = MemoryJournal()
-    results = [asyncio.run(run(team(), "q", seed=3, budget=Budget(calls=calls), schedule=s, journal=j)) for s, j in
-               [("sequential", None), ("speculative", None), ("sequential", journal), ("sequential", journal)]]  # fmt: skip
+    ways = [("sequential", None), ("speculative", None), ("sequential", journal), ("sequential", journal)]
+    cap = Budget(calls=calls)
+    results = [asyncio.run(run(team(), "q", seed=3, budget=cap, schedule=s, journal=j)) for s, j in ways]
     assert len({repr((r.messages, r.leaves)) for r in results}) == 1
     assert results[0].usage.calls <= calls
 

@@ -259,7 +259,9 @@ def test_a_writing_effect_waits_until_its_activation_is_the_oldest():
             return Reply(view.seat)
 
     names = ["first", "second", "third"]
-    team = Team("writers", [Node(n, Writer(0.02 * (2 - i))) for i, n in enumerate(names)], [Edge(START, n) for n in names])
+    team = Team(
+        "writers", [Node(n, Writer(0.02 * (2 - i))) for i, n in enumerate(names)], [Edge(START, n) for n in names]
+    )
     go(team)
     assert order == names
 
@@ -283,7 +285,9 @@ def test_streaming_ends_with_the_trajectory():
     model = Scripted(["91", "yes", "91"])
 
     async def collect():
-        return [item async for item in chain(generator(model), verifier(model), refiner(model)).stream("What is 34 + 57?")]
+        return [
+            item async for item in chain(generator(model), verifier(model), refiner(model)).stream("What is 34 + 57?")
+        ]
 
     items = asyncio.run(collect())
     assert [i.kind for i in items[:-1] if i.kind in ("message", "stop")] == ["message"] * 3 + ["stop"]

@@ -33,7 +33,9 @@ def test_a_journal_answers_in_place_of_the_model():
         (lambda: team(Scripted(["1", "2"]), "Say: {{ prompt }}"), "messages"),
         (lambda: team(Scripted(["1", "2"], name="other weights")), "weights"),
         (
-            lambda: chain(replace(generator, max_tokens=9)(Scripted(["1"]), name="a"), ANSWERER(Scripted(["2"]), name="b")),
+            lambda: chain(
+                replace(generator, max_tokens=9)(Scripted(["1"]), name="a"), ANSWERER(Scripted(["2"]), name="b")
+            ),
             "max_tokens",
         ),
     ],

@@ -105,10 +105,14 @@ def test_control_a_quorum_that_decides_on_arrival_differs():
     differ = 0
     for seed in range(40):
         names = [f"n{i}" for i in range(5)]
-        team = Team("vote", [Node(n, Caller()) for n in names], [Edge(START, n) for n in names], Quorum(0.3), majority())
+        team = Team(
+            "vote", [Node(n, Caller()) for n in names], [Edge(START, n) for n in names], Quorum(0.3), majority()
+        )
         result = go(team, seed, "speculative")
         arrivals = random.Random(seed).sample(names, 5)
-        answers = {m.sender: m.answer for m in go(Team("all", team.nodes, team.edges, output=majority()), seed).messages}
+        answers = {
+            m.sender: m.answer for m in go(Team("all", team.nodes, team.edges, output=majority()), seed).messages
+        }
         heard = []
         for name in arrivals:
             heard.append(answers[name])

@@ -1,10 +1,11 @@
 """Trees: the known answers of the design, sharing among parallel agents, growing from a chosen draw, and resuming."""
 
 import asyncio
+from dataclasses import replace
 
 from small_teams import Caller
 
-from orchestra.engine import START, Budget, Edge, Full, Node, grow
+from orchestra.engine import START, Budget, Edge, Full, Node, Spoken, grow
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator, refiner, verifier
 from orchestra.team import Team
@@ -46,18 +47,47 @@ def test_parallel_agents_share_their_samples():
     assert len({k.state for k in by_agent["B"]}) == 1, "B does not depend on A, so its state keeps its name"
 
 
-def test_roles_branch_by_their_own_number_and_until_ends_a_leaf():
+def test_roles_branch_by_their_own_number():
     team, model = malt()
-    tree = asyncio.run(grow(team, TASK, Full(1, FrozenMap({"generator": 4}), until=("generator",))))
-    assert (len(tree.decisions), tree.leaves, len(model.calls)) == (4, (), 4)
+    tree = asyncio.run(grow(team, TASK, Full(1, FrozenMap({"generator": 4, "refiner": 2}))))
+    assert (len(tree.decisions), len(tree.leaves), len(model.calls)) == (4 + 4 + 8, 8, 16)
+
+
+def first_part(team):
+    return replace(team, stop=Spoken(("generator",)))
+
+
+def test_the_first_part_of_a_team_ends_with_the_answer_so_far():
+    team, model = malt(lambda request: f"It is {request.seed % 10}")
+    tree = asyncio.run(grow(first_part(team), TASK, Full(4)))
+    assert len(model.calls) == len(tree.leaves) == 4 and tree.leaves[0].stopped_by == "generator spoke"
+    assert [leaf.answer for leaf in tree.leaves] == [d.completion.text[-1] for d in tree.decisions]
+
+
+class OnlyBest:
+    """Draws three and goes on with the one of the lowest text; of a verifier with none."""
+
+    def draws(self, call, taken):
+        return 3
+
+    def keep(self, call, taken, drawn):
+        return [] if call.by.role == "verifier" else [min(range(3), key=lambda i: drawn[i].text)]
+
+
+def test_a_leaf_that_is_not_kept_ends_and_its_decisions_stay():
+    team, model = malt()
+    tree = asyncio.run(grow(team, TASK, OnlyBest()))
+    assert (len(tree.decisions), tree.leaves, len(model.calls)) == (6, (), 6)
 
 
 def test_growing_on_from_a_draw_pays_only_for_what_is_new():
     team, model = malt()
     journal = MemoryJournal()
-    first = asyncio.run(grow(team, TASK, Full(4, until=("generator",)), journal=journal))
+    first = asyncio.run(grow(first_part(team), TASK, Full(4), journal=journal))
     chosen = first.decisions[2]
-    tree = asyncio.run(grow(team, TASK, Full(3, FrozenMap({"generator": 1})), journal=journal, start={chosen.key.state: 2}))
+    tree = asyncio.run(
+        grow(team, TASK, Full(3, FrozenMap({"generator": 1})), journal=journal, start={chosen.key.state: 2})
+    )
     assert len(tree.leaves) == 9 and all(leaf.taken[0] == chosen.key for leaf in tree.leaves)
     assert len(model.calls) == 4 + 3 + 9
     found = {d.key: d.completion.text for d in tree.decisions}

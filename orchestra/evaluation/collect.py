@@ -1,0 +1,160 @@
+"""Trajectories to learn from: trees over a team on training tasks, their leaves scored and credit assigned.
+
+`trees` grows a whole tree on every task. `contrast` spends less: it samples the first role everywhere, and grows the
+rest only where its samples differ in success, once under a right one and once under a wrong one, which is where the
+roles behind it have something to learn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from orchestra.credit.credit import Scored, Table
+from orchestra.credit.nested_mean import nested_mean
+from orchestra.engine import Full, Spoken, grow
+from orchestra.engine.run import run_id
+from orchestra.errors import BadInput
+from orchestra.evaluation.benchmark import Benchmark
+from orchestra.evaluation.evaluate import Progress, leaf_scores
+from orchestra.team import Agent, Team
+from orchestra.trajectory.journal import Journal
+from orchestra.trajectory.store import Run
+from orchestra.trajectory.trajectory import Trajectory
+from orchestra.types import FrozenMap, Task
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """What a collection gave for one role."""
+
+    role: str
+    decisions: int
+    good: int
+    """Decisions whose value is above the threshold."""
+
+
+async def trees(
+    team: Team,
+    tasks: Sequence[Task],
+    branch: Full,
+    folder: Run,
+    *,
+    seed: int = 0,
+    concurrency: int = 64,
+    progress: Progress | None = None,
+) -> list[Trajectory]:
+    """One tree a task; what the folder's journal holds is not called again."""
+
+    async def one(task: Task) -> Trajectory:
+        return await grow(team, task, branch, seed=seed, journal=_journal(folder, team, task, seed))
+
+    return await _all(one, tasks, folder, concurrency, progress)
+
+
+async def contrast(
+    team: Team,
+    tasks: Sequence[Task],
+    benchmark: Benchmark,
+    folder: Run,
+    *,
+    samples: int,
+    branch: int,
+    items: int,
+    seed: int = 0,
+    concurrency: int = 64,
+    progress: Progress | None = None,
+) -> list[Trajectory]:
+    """Samples the team's first agent `samples` times on every task, then grows trees of `branch` draws for each later
+    role, under the first right and the first wrong sample, on the first `items` tasks that have both.
+    """
+    first = _first(team)
+    sampler = replace(team, stop=Spoken((first.name,)))
+    many = Full(branch, FrozenMap({first.role.name: samples}))
+
+    async def sample(task: Task) -> Trajectory:
+        return await grow(sampler, task, many, seed=seed, journal=_journal(folder, team, task, seed))
+
+    sampled = await _all(sample, tasks, folder, concurrency, progress)
+    starts = [start for tree in sampled if (start := _right_and_wrong(tree, benchmark))][:items]
+    one_each = Full(branch, FrozenMap({first.role.name: 1}))
+
+    async def grown(start: tuple[Task, str, int]) -> Trajectory:
+        task, state, draw = start
+        journal = _journal(folder, team, task, seed)
+        return await grow(team, task, one_each, seed=seed, journal=journal, start={state: draw})
+
+    return sampled + await _all(grown, [s for pair in starts for s in pair], folder, concurrency, progress)
+
+
+def credit(trajectories: Sequence[Trajectory], benchmark: Benchmark, folder: Run, rule: str = "strict") -> list[Table]:
+    """Scores every leaf, assigns nested-mean credit, and saves it beside the trajectories as `nested_mean`."""
+    batch = [
+        Scored(tree, tuple({"task": getattr(found, rule)} for found in leaf_scores(tree, benchmark)))
+        for tree in trajectories
+    ]
+    tables = list(nested_mean("task")(batch))
+    folder.annotate("nested_mean", {tree.id: table for tree, table in zip(trajectories, tables, strict=True)})
+    return tables
+
+
+def yields(trajectories: Sequence[Trajectory], tables: Sequence[Table], over: float = 0.5) -> list[Yield]:
+    """Decisions with a value, and those above the threshold, of each role; a value of exactly `over` is not good."""
+    seen: dict[str, int] = {}
+    good: dict[str, int] = {}
+    for tree, table in zip(trajectories, tables, strict=True):
+        for decision in tree.decisions:
+            value = table.rows[decision.key].value
+            if value is not None:
+                seen[decision.role] = seen.get(decision.role, 0) + 1
+                good[decision.role] = good.get(decision.role, 0) + (value > over)
+    return [Yield(role, count, good[role]) for role, count in seen.items()]
+
+
+def _first(team: Team) -> Agent:
+    actor = team.nodes[team.plan.order[0]].actor
+    if not isinstance(actor, Agent):
+        raise BadInput(f"team {team.name!r}: its first node must be an agent to be sampled, got {type(actor).__name__}")
+    return actor
+
+
+def _right_and_wrong(tree: Trajectory, benchmark: Benchmark) -> tuple[tuple[Task, str, int], ...]:
+    """The first right and the first wrong sample of a task, as draws to grow on from; nothing if it lacks either."""
+    keys = [leaf.taken[0] for leaf in tree.leaves if leaf.taken]
+    found = [score.flexible == 1.0 for score in leaf_scores(tree, benchmark)]
+    if len(keys) != len(found) or True not in found or False not in found:
+        return ()
+    return tuple((tree.task, *keys[found.index(right)]) for right in (True, False))
+
+
+def _journal(folder: Run, team: Team, task: Task, seed: int) -> Journal:
+    """One journal for all trees of a team on a task, so that what was sampled is not sampled again."""
+    return folder.journal(run_id(team, task, seed))
+
+
+async def _all(
+    work: Callable[[T], Awaitable[Trajectory]],
+    of: Sequence[T],
+    folder: Run,
+    concurrency: int,
+    progress: Progress | None,
+) -> list[Trajectory]:
+    limit, done = asyncio.Semaphore(concurrency), [0]
+
+    async def one(thing: T) -> Trajectory:
+        async with limit:
+            trajectory = await work(thing)
+            folder.add(trajectory)
+            done[0] += 1
+            if progress is not None:
+                progress(done[0], len(of))
+            return trajectory
+
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(one(thing)) for thing in of]
+    await folder.flushed()
+    return [task.result() for task in running]

@@ -1,0 +1,143 @@
+"""The matrix products of the network: prepacked, siblings fused, and every row through its own adapter.
+
+No product runs with fewer than two rows, an adapter's group included: a lone row takes another code path in the matrix
+library and gets other low bits. With that, a row's result does not depend on the batch (`row_invariant` checks it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from orchestra.models.local.lora import Adapter, Place
+
+FUSED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+"""Projections of one input, under the names that llama-like models give them."""
+
+
+@dataclass(slots=True)
+class Routes:
+    """Which rows of the running batch go through which adapter; set before each forward, by the one thread that runs
+    it."""
+
+    groups: list[tuple[Adapter, Tensor]] = field(default_factory=list)
+
+    def assign(self, adapters: Sequence[Adapter | None]) -> None:
+        """One adapter (None: the base alone) for each row of the batch."""
+        rows: dict[str, tuple[Adapter, list[int]]] = {}
+        for row, adapter in enumerate(adapters):
+            if adapter is not None:
+                rows.setdefault(adapter.digest, (adapter, []))[1].append(row)
+        self.groups = [(adapter, torch.tensor(group)) for adapter, group in rows.values()]
+
+
+def at_least_two(multiply: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`multiply(x)`, with a lone row of `x` (..., K) doubled for the product."""
+    if x.numel() != x.shape[-1]:
+        return multiply(x)
+    return multiply(x.reshape(1, -1).expand(2, -1).contiguous())[:1].view(*x.shape[:-1], -1)
+
+
+def packed(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """x -> x @ weight.T + bias. In bfloat16 the weight is laid out once as oneDNN's kernels want it, which is up to
+    twice as fast for small batches; on a processor or torch without those kernels it is an ordinary linear."""
+    if weight.dtype is not torch.bfloat16 or not _has_bfloat16_kernels():
+        return lambda x: F.linear(x, weight, bias)
+    laid = torch.ops.mkldnn._reorder_linear_weight(weight, 64)
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, laid, bias, "none", [], "")
+
+
+def _has_bfloat16_kernels() -> bool:
+    needed = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
+    return all(hasattr(torch.ops.mkldnn, name) for name in needed) and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+class Product:
+    """Sibling linears over one input as one matrix product, plus the low-rank update of each row's adapter."""
+
+    def __init__(self, names: Sequence[str], linears: Sequence[nn.Linear], routes: Routes) -> None:
+        self.place = Place(tuple(names), linears[0].in_features, tuple(linear.out_features for linear in linears))
+        weight = torch.cat([linear.weight.detach() for linear in linears])
+        bias = torch.cat([linear.bias.detach() for linear in linears]) if _biased(linears[0]) else None
+        self.multiply = packed(weight, bias)
+        self.routes = routes
+        self._input: Tensor | None = None
+        self._outputs: tuple[Tensor, ...] = ()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out = at_least_two(self.multiply, x)
+        for adapter, rows in self.routes.groups:
+            update = adapter.updates.get(self.place.names[0])
+            if update is not None:
+                out.index_add_(0, rows, at_least_two(update, x.index_select(0, rows)))
+        return out
+
+    def part(self, x: Tensor, index: int) -> Tensor:
+        """Output of one sibling. The first that is asked computes all, the last lets go of them."""
+        if self._input is not x:
+            self._input, self._outputs = x, self(x).split(self.place.widths, -1)  # type: ignore[no-untyped-call]
+        out = self._outputs[index]
+        if index == len(self.place.widths) - 1:
+            self._input, self._outputs = None, ()
+        return out
+
+
+class Part(nn.Module):
+    """Stands in the network where one of the linears of a product stood."""
+
+    def __init__(self, product: Product, index: int) -> None:
+        super().__init__()
+        self.product, self.index = product, index
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.product.part(x, self.index)
+
+
+def replace_linears(model: nn.Module, routes: Routes) -> list[Product]:
+    """Puts a `Part` in the place of every linear but the head; the original weights are freed."""
+    products = []
+    for path, parent in list(model.named_modules()):
+        for names in sibling_linears(parent):
+            full = [f"{path}.{name}" if path else name for name in names]
+            product = Product(full, [getattr(parent, name) for name in names], routes)
+            for index, name in enumerate(names):
+                setattr(parent, name, Part(product, index))
+            products.append(product)
+    return products
+
+
+def _biased(linear: nn.Linear) -> bool:
+    return linear._parameters["bias"] is not None
+
+
+def sibling_linears(parent: nn.Module) -> Iterable[tuple[str, ...]]:
+    """The linears right below `parent`: those that read one input together, every other alone. The head is left out."""
+    linears = {name: child for name, child in parent.named_children() if isinstance(child, nn.Linear)}
+    linears.pop("lm_head", None)
+    for names in FUSED:
+        biased = {_biased(linears[name]) for name in names if name in linears}
+        if linears.keys() >= set(names) and len(biased) == 1:
+            yield names
+            for name in names:
+                del linears[name]
+    for name in linears:
+        yield (name,)
+
+
+@torch.inference_mode()
+def row_invariant(products: Iterable[Product]) -> bool:
+    """Whether each shape of product gives a row the same bits among 2, 3, 8 and 33 rows, first and last, on this
+    machine."""
+    shapes = {(product.place.inputs, sum(product.place.widths)): product for product in products}
+    for (inputs, _), product in shapes.items():
+        x = torch.randn(33, inputs, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+        alone = product.multiply(x[:2])
+        for rows in (3, 8, 33):
+            first, last = product.multiply(x[:rows])[:2], product.multiply(x[:rows].roll(-2, 0))[-2:]
+            if not (torch.equal(first, alone) and torch.equal(last, alone)):
+                return False
+    return True

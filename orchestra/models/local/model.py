@@ -1,0 +1,165 @@
+"""The default back-end: an open model in this process, on the CPU, batched across callers and repeatable to the bit.
+
+A completion depends on its request and the weights alone, whatever else is in flight: rows start at slot 0 of buffers
+whose length their own position sets, products never run with fewer than two rows, prompts are computed in canonical
+chunks, and a token's draw is named by its request's seed and its place in the reply. Promised (`exact`) for bfloat16,
+where the matrix library passed the check made at load; float32 agrees to about 1e-6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+
+from orchestra.digest import digest, file_digest
+from orchestra.errors import BadData, BadInput, CallFailed
+from orchestra.models.local.lora import CONFIG, WEIGHTS, Adapter, read_adapter
+from orchestra.models.local.network import Network
+from orchestra.models.local.prefill import Prompt
+from orchestra.models.local.render import Renderer
+from orchestra.models.local.row import Row
+from orchestra.models.local.scoring import Options
+from orchestra.models.local.worker import Worker
+from orchestra.models.model import Scores
+from orchestra.types import Completion, Request
+
+Stamp: TypeAlias = tuple[tuple[int, int], ...]
+
+CACHE = 256 << 20
+"""Bytes of keys and values kept of prompt prefixes."""
+
+
+class LocalModel:
+    """A model folder as a Model. `generate` and `score` may be awaited from any number of asyncio loops at once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        dtype: torch.dtype = torch.bfloat16,
+        threads: int | None = None,
+        rows: int = 128,
+        slots: int = 1 << 17,
+    ) -> None:
+        """`threads`: of torch, None leaves its setting; `rows` and `slots`: at most so many replies in flight, and
+        tokens that they may come to hold together (a single longer one runs alone)."""
+        self.name = name
+        self.folder = folder
+        self._network = Network(folder, dtype)
+        self._renderer = Renderer(folder)
+        extra = {"exact"} if self._network.exact else set()
+        self.capabilities = frozenset({"ids", "logprobs", "score", "adapters"} | extra)
+        self._base = self._identity = ""
+        self._adapters: dict[str, tuple[Stamp, Adapter]] = {}
+        worker = Worker(self._network, self._renderer, rows=rows, slots=slots, keep=CACHE, threads=threads)
+        self._worker = worker
+        self._finalizer = weakref.finalize(self, worker.close)
+
+    def close(self) -> None:
+        """Ends the thread and fails what is in flight; happens by itself when the model is let go, or at exit."""
+        self._finalizer()
+
+    def weights(self, adapter: str = "") -> str:
+        """Digest of base weights, tokenizer, chat template, number format and adapter; a changed adapter file changes
+        it."""
+        if not self._identity:
+            template = str(self._renderer.tokenizer.chat_template)
+            tokenizer = file_digest(self.folder / "tokenizer.json")
+            self._identity = digest(self.base, tokenizer, template, str(self._network.dtype))
+        return digest(self._identity, self._adapter(adapter).digest) if adapter else self._identity
+
+    @property
+    def base(self) -> str:
+        """Digest of the base's safetensors alone, which an adapter's manifest names as `base`."""
+        if not self._base:
+            files = sorted(self.folder.glob("*.safetensors"))
+            self._base = digest(*(file_digest(file) for file in files))
+        return self._base
+
+    def count(self, request: Request) -> int:
+        """Exact prompt tokens."""
+        return len(self._renderer.prompt(request.messages))
+
+    def encode(self, request: Request) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+        """Ids of the prompt, and of each option with the end of turn behind it, as `score` reads them."""
+        end = self._network.ends[:1]
+        return self._renderer.prompt(request.messages), tuple(self._renderer.plain(o) + end for o in request.options)
+
+    async def generate(self, requests: Sequence[Request]) -> Sequence[Completion]:
+        """One completion a request, in order. Log-probabilities are log-softmax(logits / temperature), at temperature 0
+        (greedy) log-softmax(logits).
+
+        Raises BadInput for a request that cannot be meant, BadData for its adapter, CallFailed where the context is too
+        short or the network fails; then none of the requests goes on.
+        """
+        return await self._outcomes([self._row(request) for request in requests])
+
+    async def score(self, requests: Sequence[Request]) -> Sequence[Scores]:
+        """For each request, each option's summed log-probability as the whole reply: its tokens and the end of turn, at
+        temperature 1. Raises as `generate` does, and BadInput for a request without options."""
+        return await self._outcomes([self._options(request) for request in requests])
+
+    async def _outcomes(self, items: Sequence[Row | Options]) -> list[Any]:
+        self._worker.submit(items)
+        try:
+            return await asyncio.gather(*(asyncio.wrap_future(item.future) for item in items))
+        finally:
+            for item in items:
+                item.future.cancel()  # no effect on what is done; the rest is wanted by nobody any more
+
+    def _row(self, request: Request) -> Row:
+        if request.options:
+            raise BadInput(
+                f"expected a request without options, got {request.options!r:.200}; fix: score it, or choose"
+            )
+        if request.max_tokens < 1:
+            raise BadInput(f"expected max_tokens >= 1, got {request.max_tokens!r}")
+        if not 0.0 <= request.temperature < float("inf"):
+            raise BadInput(f"expected a finite temperature >= 0, got {request.temperature!r}")
+        if "" in request.stop:
+            raise BadInput(f"expected stop strings with text, got {request.stop!r}")
+        row = Row(request, self._prompt(request))
+        self._check_fits(len(row.prompt.ids), row.longest, "max_tokens")
+        return row
+
+    def _options(self, request: Request) -> Options:
+        if not request.options:
+            raise BadInput("expected options to score, got none; fix: set Request.options, or generate")
+        _, options = self.encode(request)
+        item = Options(self._prompt(request), options)
+        self._check_fits(len(item.prompt.ids), len(item.prompt.ids) + max(map(len, options)), "the longest option")
+        return item
+
+    def _prompt(self, request: Request) -> Prompt:
+        if request.prefix is not None:
+            raise BadInput(f"expected whole messages, got a request that extends {request.prefix!r}, unknown here")
+        adapter = self._adapter(request.adapter) if request.adapter else None
+        return Prompt(self._renderer.prompt(request.messages), adapter)
+
+    def _check_fits(self, prompt: int, needed: int, what: str) -> None:
+        if needed > self._network.context:
+            raise CallFailed(
+                f"expected prompt and {what} within the context of {self._network.context} tokens of {self.name}, "
+                f"got {prompt} + {needed - prompt}"
+            )
+
+    def _adapter(self, path: str) -> Adapter:
+        """The adapter of a folder, read again when its files have changed."""
+        folder = Path(path)
+        files = [folder / CONFIG, folder / WEIGHTS]
+        try:
+            stamp = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+        except OSError as error:
+            raise BadData(f"expected a PEFT adapter folder, got {error!r} at {path!r}") from error
+        held = self._adapters.get(path)
+        if held is None or held[0] != stamp:
+            name = digest(*(file_digest(file) for file in files))
+            adapter = read_adapter(folder, name, self._network.places, dtype=self._network.dtype, base=self.base)
+            held = self._adapters[path] = (stamp, adapter)
+        return held[1]

@@ -1,0 +1,33 @@
+"""What holds for every test: no network hub, few threads, derandomised properties, and `test_tiny.py` first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before any test imports a library that reads these once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+
+import pytest
+from hypothesis import settings
+
+# No deadline: a test that is timed by the clock fails on a busy machine. The same examples on every run.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """`--doctest-modules` would import what tests share a second time, under another name."""
+    return True if collection_path.suffix == ".py" and not collection_path.name.startswith("test_") else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name != "test_tiny.py")  # stable: the others keep their order
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Tests marked `anyio` run on asyncio, as the engine does."""
+    return "asyncio"
