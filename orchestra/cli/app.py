@@ -4,11 +4,12 @@ A command module beside this one bears the command's name and has `register(app)
 imported, so start-up costs what that command needs and `orchestra doctor` still answers where the others cannot import.
 
 Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted. A failure is one line on stderr and nothing on stdout;
-only a defect of ours shows a traceback.
+only a defect of ours shows a traceback. What was interrupted says with which words it goes on.
 """
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -17,7 +18,9 @@ import typer
 
 from orchestra.errors import OrchestraError
 
-COMMANDS = ("doctor", "version")
+COMMANDS = (
+    "doctor", "tour", "ls", "draw", "run", "eval", "compare", "collect", "train", "simulate", "models", "version",
+)  # fmt: skip
 """In the order of `orchestra --help`."""
 
 INTERRUPTED = 130
@@ -52,9 +55,17 @@ def main(args: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         command = f"orchestra {words[0]}" if known else "orchestra"
         return failed(f"{error.format_message()} (see `{command} --help`)", error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        return interrupted(words, str(stop))
     return code if isinstance(code, int) else 0  # an int is the code of a `typer.Exit`; commands return None
+
+
+def interrupted(words: Sequence[str], folder: str) -> int:
+    """How to go on, if there is a run folder to go on from; returns the code."""
+    if folder:
+        again = shlex.join(["orchestra", *words, *(() if "--resume" in words else ("--resume",))])
+        typer.echo(f"stopped; what was done is in {folder}; go on with: {again}", err=True)
+    return INTERRUPTED
 
 
 def failed(message: str, code: int) -> int:

@@ -39,12 +39,14 @@ class Outcome(NamedTuple):
     reply: Reply | None
     message: Message | None
     error: Exception | None
+    tokens: tuple[Token | None, ...] = ()
+    """What it lays on each of its edges; none where there is no message."""
 
 
 class _Round:
     """Tokens of one round: None is silence, absent is not resolved yet."""
 
-    __slots__ = ("cut", "laid", "missing", "sealed", "tokens")
+    __slots__ = ("cut", "freed", "laid", "missing", "sealed", "tokens")
 
     def __init__(self, edges: int, missing: list[int]) -> None:
         self.tokens: list[Token | None] = [None] * edges
@@ -52,6 +54,7 @@ class _Round:
         self.missing = missing
         self.sealed: dict[int, int] = {}  # join -> how many of its edges, in order of commit, it fired on
         self.cut: set[int] = set()
+        self.freed: set[int] = set()  # nodes whose activation of the round before is done
 
 
 class Board:
@@ -66,17 +69,18 @@ class Board:
         self._memory: dict[int, tuple[object, str]] = {}
         self._passed = 0  # 1 while the step that is due is committed already, which is when stops are asked
         self._cyclic = any(self.plan.temporal)
-        self.history = History([n.name for n in graph.nodes if n.votes], self._left)
+        self._path = f"{ctx.path}:{ctx.round}" if ctx.round else ctx.path  # a team visited again is another place
+        self.history = History([n.name for n in graph.nodes if n.votes], self._left, self._sure)
         for edge, source in enumerate(self.plan.source):
             if source < 0:
                 self._lay(0, edge, Token(view.inbox, ctx.past))
-        self._settle(0)
 
     def steps(self) -> Iterator[Step]:
         """Canonical order, for as long as a live message crosses into the next round."""
         round = 0
         while True:
-            self.history.begin()
+            if round:
+                self.history.begin()
             for node in self.plan.order:
                 self.at, self._passed = Step(round, node), 0
                 yield self.at
@@ -92,7 +96,8 @@ class Board:
             return True
         if self.graph.nodes[step.node].when is not None:
             return step.node not in state.sealed
-        return not any(state.tokens[edge] for edge in self.plan.ins[step.node])
+        tokens = state.tokens
+        return all([tokens[edge] is None for edge in self.plan.ins[step.node]])
 
     def open(self, step: Step) -> tuple[View, Context]:
         """The View of an activation and the Context it runs in."""
@@ -109,7 +114,7 @@ class Board:
             step.round,
         )
         ctx = Context(
-            self.ctx.scope, f"{self.ctx.path}/{node.name}", round=step.round,
+            self.ctx.scope, f"{self._path}/{node.name}", round=step.round,
             past=combine([before, *(token.past for token in tokens)]), saw=tuple([m.id for m in inbox]),
             ledger=self.ctx.ledger, parent=self.ctx,
         )  # fmt: skip
@@ -117,11 +122,10 @@ class Board:
 
     def deliver(self, step: Step, outcome: Outcome) -> None:
         """Lays the tokens of an activation that is done, committed or not yet."""
-        reply, message, past = outcome.reply, outcome.message, outcome.context.past
-        if reply is not None and reply.memory is not None:
-            self._memory[step.node] = (reply.memory, past)
-        for edge in self.plan.outs[step.node]:
-            token = None if reply is None or message is None else self._carried(edge, reply, message, past)
+        if outcome.reply is not None and outcome.reply.memory is not None:
+            self._memory[step.node] = (outcome.reply.memory, outcome.context.past)
+        edges = self.plan.outs[step.node]
+        for edge, token in zip(edges, outcome.tokens or (None,) * len(edges), strict=True):
             self._lay(step.round + self.plan.temporal[edge], edge, token)
         self._free(step)
 
@@ -162,6 +166,17 @@ class Board:
             made, name, step.round, reply.content, reply.origin, reply.answer, reply.parsed, ctx.saw, reply.rewards
         )
 
+    def tokens(self, step: Step, reply: Reply, message: Message, past: str) -> tuple[Token | None, ...]:
+        """What an activation lays on each of its edges; raises what a transform of an edge raises."""
+        return tuple([self._carried(edge, reply, message, past) for edge in self.plan.outs[step.node]])
+
+    def doubtful(self, step: Step) -> bool:
+        """Whether joins may fire without this activation, or have: then nothing of it may show yet."""
+        if not self.plan.optional[step.node]:
+            return False
+        state = self._round(step.round)
+        return all(self._may_do_without(state, step.round, edge) for edge in self.plan.outs[step.node])
+
     def distance(self, step: Step) -> int:
         """Steps from the one that is due to this one, counted as `History.left` counts them."""
         place, here = self.plan.place, self.plan.place[self.at.node]
@@ -187,12 +202,6 @@ class Board:
                     state.missing[plan.target[edge]] -= 1
         return state
 
-    def _settle(self, round: int) -> None:
-        """Joins whose first committed tokens were there before the round began."""
-        for node, join in enumerate(self.graph.nodes):
-            if join.when is not None:
-                self._seal(round, node)
-
     def _lay(self, round: int, edge: int, token: Token | None) -> None:
         state = self._round(round)
         if state.laid[edge]:
@@ -203,7 +212,9 @@ class Board:
     def _free(self, step: Step) -> None:
         """An activation is done or skipped: its node may act in the next round."""
         if self._cyclic:
-            self._less(step.round + 1, step.node, self._round(step.round + 1))
+            state = self._round(step.round + 1)
+            state.freed.add(step.node)
+            self._less(step.round + 1, step.node, state)
 
     def _less(self, round: int, node: int, state: _Round) -> None:
         state.missing[node] -= 1
@@ -215,7 +226,7 @@ class Board:
     def _seal(self, round: int, node: int) -> None:
         """Fires a join on the shortest prefix of its inbox, in order of commit, for which it holds."""
         state, when = self._round(round), self.graph.nodes[node].when
-        if when is None or node in state.sealed:
+        if when is None or node in state.sealed or not self._free_to_fire(state, round, node):
             return
         prefix: list[Message] = []
         for count, edge in enumerate(self._committed_order(node), start=1):
@@ -227,20 +238,32 @@ class Board:
                 if when(prefix):
                     state.sealed[node] = count
                     self.ready.append(Step(round, node))
-                    self._cut_off(state)
+                    self._cut_off(round, state)
                     return
 
-    def _cut_off(self, state: _Round) -> None:
+    def _free_to_fire(self, state: _Round, round: int, node: int) -> bool:
+        return round == 0 or node in state.freed
+
+    def _cut_off(self, round: int, state: _Round) -> None:
         """Marks the activations that nobody waits for: all they lead to are joins that fired without them."""
         for node, outs in enumerate(self.plan.outs):
             if outs and all(self._fired_without(state, edge) for edge in outs):
                 state.cut.add(node)
+        self.ready = [step for step in self.ready if step.round != round or step.node not in state.cut]
 
     def _fired_without(self, state: _Round, edge: int) -> bool:
         join = self.plan.target[edge]
         if self.plan.temporal[edge] or join not in state.sealed:
             return False
         return self._committed_order(join).index(edge) >= state.sealed[join]
+
+    def _may_do_without(self, state: _Round, round: int, edge: int) -> bool:
+        join = self.plan.target[edge]
+        if join in state.sealed:
+            return self._fired_without(state, edge)
+        order = self._committed_order(join)
+        settled = all(state.laid[before] for before in order[: order.index(edge)])
+        return not (settled and self._free_to_fire(state, round, join))
 
     def _committed_order(self, node: int) -> list[int]:
         place = self.plan.place
@@ -290,13 +313,28 @@ class Board:
             self.graph.nodes[node].name for node in self.plan.order[here:] if not self._shown_silent(state, node, here)
         ]
 
+    def _sure(self) -> list[str]:
+        """Those of them that are spoken to for certain: by a committed token, and needed by more than a join."""
+        place, round = self.plan.place, self.at.round
+        state, here = self._round(round), place[self.at.node] + self._passed
+        sure = (node for node in self.plan.order[here:] if self._surely_due(state, node, here))
+        return [self.graph.nodes[node].name for node in sure]
+
+    def _surely_due(self, state: _Round, node: int, here: int) -> bool:
+        if self.graph.nodes[node].when is not None or self.plan.optional[node]:
+            return False
+        return any(self._committed(edge, here) and state.tokens[edge] is not None for edge in self.plan.ins[node])
+
     def _shown_silent(self, state: _Round, node: int, here: int) -> bool:
         for edge in self.plan.ins[node]:
-            source = self.plan.source[edge]
-            committed = source < 0 or self.plan.temporal[edge] or self.plan.place[source] < here
-            if not committed or state.tokens[edge] is not None:
+            if not self._committed(edge, here) or state.tokens[edge] is not None:
                 return False
         return True
+
+    def _committed(self, edge: int, here: int) -> bool:
+        """Whether what this edge carries in the round that is due stands on the record, `here` being next."""
+        source = self.plan.source[edge]
+        return source < 0 or self.plan.temporal[edge] or self.plan.place[source] < here
 
     def _close(self, step: Step) -> None:
         self._passed = 1

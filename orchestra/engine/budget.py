@@ -31,6 +31,18 @@ class Budget:
                 raise BadInput(f"budget {name}={value!r}: expected a number above 0; leave it out for no cap")
 
 
+UNFORESEEN = ("cost", "seconds")
+"""What a worst case may leave open: such a cap is passed by one call at most, and then holds."""
+
+
+class CapReached(BudgetSpent):
+    """A cap does not let a call through; carries whose."""
+
+    def __init__(self, text: str, ledger: Ledger) -> None:
+        super().__init__(text)
+        self.ledger = ledger
+
+
 class Ledger:
     """What was spent and what is held under a budget, and under those of the enclosing teams.
 
@@ -53,10 +65,27 @@ class Ledger:
         """Whether a worst case can still be held, here and in every enclosing ledger."""
         return self._lacking(bound) is None
 
+    def foresees(self, bound: Usage) -> bool:
+        """Whether a worst case says something on every cap, here and above; of time and prices it often cannot."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            for name in UNFORESEEN:
+                if getattr(ledger.budget, name) < math.inf and not getattr(bound, name):
+                    return False
+            ledger = ledger.parent
+        return True
+
+    def below(self, other: Ledger | None) -> bool:
+        """Whether this is the cap of something within what `other` caps; None: within a run without a cap."""
+        ledger = self.parent
+        while ledger is not None and ledger is not other:
+            ledger = ledger.parent
+        return ledger is other
+
     def hold(self, bound: Usage) -> None:
         """Reserves a worst case; BudgetSpent, naming the cap, if it does not fit. Reserves nothing then."""
         if (lack := self._lacking(bound)) is not None:
-            raise BudgetSpent(lack)
+            raise CapReached(*lack)
         ledger: Ledger | None = self
         while ledger is not None:
             ledger.held = ledger.held + bound
@@ -71,13 +100,14 @@ class Ledger:
             ledger.spent = ledger.spent + actual
             ledger = ledger.parent
 
-    def _lacking(self, bound: Usage) -> str | None:
+    def _lacking(self, bound: Usage) -> tuple[str, Ledger] | None:
         ledger: Ledger | None = self
         while ledger is not None:
             taken = ledger.spent + ledger.held
             for name in ("calls", "tokens", "cost", "seconds"):
                 cap, used, more = getattr(ledger.budget, name), getattr(taken, name), getattr(bound, name)
-                if used + more > cap or (name == "seconds" and used >= cap):
-                    return f"budget of {cap:g} {name} spent: {used:g} used or held, the next call needs up to {more:g}"
+                if used + more > cap or (name in UNFORESEEN and used >= cap):
+                    text = f"budget of {cap:g} {name} spent: {used:g} used or held, the next call needs up to {more:g}"
+                    return text, ledger
             ledger = ledger.parent
         return None

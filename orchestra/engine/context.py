@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -36,7 +36,7 @@ class Scope:
 
     root: Callable[[], str]
     """Digest of seed and task; asked for only when an effect needs a name."""
-    private: FrozenMap[str, str]
+    private: Mapping[str, str]
     door: Door
     schedule: Schedule = "sequential"
     width: bool = True
@@ -44,6 +44,8 @@ class Scope:
     notify: Callable[[Notice], None] | None = None
     journal: Journal | None = None
     waste: Usage = Usage()
+    capped: bool = False
+    """Whether something beside the contexts' own ledgers, such as the cap of a tree, wants to know worst cases."""
 
 
 class Record:
@@ -78,7 +80,7 @@ class Context:
     """The only door to the outside; lives for one activation."""
 
     __slots__ = (
-        "_busy", "_children", "_index", "_parent", "_past", "_rngs", "allowance", "ledger", "path", "record", "round",
+        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "allowance", "ledger", "path", "record", "round",
         "rounds", "saw", "scope", "stopped_by", "turn",
     )  # fmt: skip
 
@@ -109,7 +111,7 @@ class Context:
         self._children: list[Context] | None = None
         self._index = 0
         self._rngs = 0
-        self._busy = False
+        self._inside = 0  # effects under way, here and below
 
     @property
     def past(self) -> str:
@@ -117,6 +119,11 @@ class Context:
         if not self._children:
             return self._past
         return combine([self._past, *(child.past for child in self._children)])
+
+    @property
+    def capped(self) -> bool:
+        """Whether any cap asks for the worst case of a call; without one nobody need count tokens beforehand."""
+        return self.ledger is not None or self.scope.capped
 
     def absorb(self, pasts: Sequence[str]) -> None:
         """Adds draws to this activation's causal past."""
@@ -133,17 +140,16 @@ class Context:
         self, effects: Sequence[Any], via: Via, *, by: Speaker | None = None, bound: Usage = ONE_CALL
     ) -> Sequence[Any]:
         """Performs several effects together, as one ordered batch; `bound` is the worst case of each."""
-        if self._busy:
-            raise RuntimeError(
-                f"{self.path}: effects of one activation overlap; await each, or use ctx.all for a batch"
-            )
-        self._busy = True
+        if not effects:
+            return []
+        self._alone("effects of one activation overlap; await each, or use ctx.all for a batch")
+        self._enter(1)
         try:
             if any(getattr(effect, "writes", False) for effect in effects):
                 await self._oldest()
             return await self._perform(self._calls(effects, by or Speaker(self.path.rpartition("/")[2]), bound), via)
         finally:
-            self._busy = False
+            self._enter(-1)
 
     def rng(self) -> Random:
         """A generator keyed by this activation's causal past; the same on every replay."""
@@ -152,12 +158,15 @@ class Context:
 
     def child(self, name: str, *, budget: Budget | None = None) -> Context:
         """A context below this one, for an actor that this actor calls, under a cap of its own if one is given."""
+        self._alone("a child is opened while effects are under way; open children before any of them runs")
         record = Record()
         self.record.items.append(record)
+        path = f"{self.path}/{name}"
+        same = sum(child.path == path or child.path.startswith(f"{path}#") for child in self._children or ())
         ledger = Ledger(budget, self.ledger) if budget else self.ledger
         made = Context(
-            self.scope, f"{self.path}/{name}", round=self.round, past=self.past, saw=self.saw, ledger=ledger,
-            parent=self, record=record,
+            self.scope, f"{path}#{same + 1}" if same else path, round=self.round, past=self.past, saw=self.saw,
+            ledger=ledger, parent=self, record=record,
         )  # fmt: skip
         self._children = [*(self._children or ()), made]
         return made
@@ -178,6 +187,17 @@ class Context:
             if isinstance(item, Decision):
                 self.record.items[i] = _with_error(item, error)
                 return
+
+    def _alone(self, otherwise: str) -> None:
+        """Raises unless nothing is under way: what is named meanwhile would be named by the order of arrival."""
+        if self._inside:
+            raise RuntimeError(f"{self.path}: {otherwise}")
+
+    def _enter(self, step: int) -> None:
+        context: Context | None = self
+        while context is not None:
+            context._inside += step
+            context = context._parent
 
     def _calls(self, effects: Sequence[Any], by: Speaker, bound: Usage) -> list[Call]:
         root, past = self.scope.root(), self.past
@@ -203,6 +223,7 @@ class Context:
             return [outcome for _, outcome in drawn]
         except CallFailed as error:
             spent = spent + Usage(calls=len(calls))
+            self._past = combine([self._past, *(f"{call.state}.failed" for call in calls)])
             for call in calls:
                 self._note_failure(call, str(error))
             raise

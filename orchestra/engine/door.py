@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
 from orchestra.digest import canonical, digest
-from orchestra.errors import CallFailed, Drift
+from orchestra.errors import CallFailed, Drift, OrchestraError
 from orchestra.trajectory.journal import Entry, Failure, Journal
 from orchestra.types import Key, Request, Usage
 
@@ -86,8 +86,13 @@ def described(effect: Any) -> Any:
 
 
 async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
-    """A Fetch without a journal; CallFailed where the back-end returns fewer or more outcomes than effects."""
-    outcomes = await via([seeded(call.effect, Key(call.state, draw)) for call, draw in pairs])
+    """A Fetch without a journal; CallFailed where the back-end raises, or returns fewer or more outcomes than effects."""
+    try:
+        outcomes = await via([seeded(call.effect, Key(call.state, draw)) for call, draw in pairs])
+    except OrchestraError:
+        raise
+    except Exception as error:  # a back-end is the boundary: whatever it raises is a call without an outcome
+        raise CallFailed(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
     if len(outcomes) != len(pairs):
         raise CallFailed(
             f"{pairs[0][0].where}: asked for {len(pairs)} outcomes, got {len(outcomes)}; results would shift"

@@ -33,7 +33,7 @@ class Node:
     when: Callable[[Sequence[Message]], bool] | None = None
     """A join: fires as soon as this holds for a committed prefix of its inbox, and not at all if it never does."""
     votes: bool = True
-    """Counts in quorums and majorities."""
+    """Counts in quorums and majorities. A node that does not may hold back the votes of others, by what it passes on."""
     on_error: Literal["abstain", "fail"] = "abstain"
     """What a failure of the actor does: the node falls silent this round, or the run fails."""
 
@@ -63,6 +63,8 @@ class Plan(NamedTuple):
     """Of each edge: node number; -1 is START."""
     target: tuple[int, ...]
     temporal: tuple[bool, ...]
+    optional: tuple[bool, ...]
+    """Whether a node leads to joins of its round and nowhere else: they may fire without it."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ def _compile(graph: Graph) -> Plan:
     for at, i in enumerate(order):
         place[i] = at
     ins, outs = (tuple(map(tuple, _by(ends, len(order)))) for ends in (target, source))
-    return Plan(order, tuple(place), ins, outs, source, target, temporal)
+    joins = [graph.nodes[i].when is not None and not late for i, late in zip(target, temporal, strict=True)]
+    optional = tuple(bool(edges) and all(joins[edge] for edge in edges) for edges in outs)
+    return Plan(order, tuple(place), ins, outs, source, target, temporal, optional)
 
 
 def _by(ends: Sequence[int], nodes: int) -> list[list[int]]:
@@ -127,6 +131,8 @@ def _faults(graph: Graph) -> Iterable[str]:
             yield f"node name {node.name[:90]!r}: expected 1 to 80 letters, digits, '_', '-', '.', '>', '@', blanks"
         elif node.name == START:
             yield f"node name {START!r} is taken by the entry"
+        if not callable(node.actor):
+            yield f"node {node.name!r}: expected an actor, got {node.actor!r}"
         key = unicodedata.normalize("NFKC", node.name).casefold()
         if key in seen:
             yield f"two nodes are called {seen[key]!r}" + (f" and {node.name!r}" if seen[key] != node.name else "")
@@ -141,9 +147,15 @@ def _faults(graph: Graph) -> Iterable[str]:
         yield f"it has no entry; add an edge from {START!r}"
     if any(edge.kind == "temporal" for edge in graph.edges) and graph.stop.rounds == math.inf:
         yield "it has temporal edges and its stop has no bound on rounds; add | MaxRounds(n)"
-    named = [*getattr(graph.output, "names", ()), *getattr(graph.stop, "by", ())]
+    named = [*getattr(graph.output, "names", ()), *_named(graph.stop)]
     if missing := [name for name in named if name not in names]:
         yield f"its output or stop names {', '.join(map(repr, missing))}, which is no node"
+
+
+def _named(stop: Stop) -> list[str]:
+    """Nodes that a stop, or a part of it, names."""
+    parts = [part for part in (getattr(stop, "first", None), getattr(stop, "second", None)) if isinstance(part, Stop)]
+    return [*getattr(stop, "by", ()), *(name for part in parts for name in _named(part))]
 
 
 def _ranks(

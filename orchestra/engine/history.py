@@ -22,19 +22,23 @@ class Standing(NamedTuple):
 class History:
     """What has been committed so far; it grows in canonical order."""
 
-    __slots__ = ("_fired", "_fresh", "_held", "_votes", "left", "messages", "rounds", "said", "usage", "voters")
+    __slots__ = ("_fired", "_fresh", "_held", "_votes", "left", "messages", "rounds", "said", "sure", "usage", "voters")
 
-    def __init__(self, voters: Sequence[str], left: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, voters: Sequence[str], left: Callable[[], Sequence[str]], sure: Callable[[], Sequence[str]]
+    ) -> None:
         self.messages: list[Message] = []
         """One an activation."""
         self.rounds = 0
         """Closed rounds."""
         self.usage = Usage()
-        self.said: str | None = None
-        """The last Reply.stop."""
+        self.said: dict[str, str] = {}
+        """Nodes that found their team done, and the last reason that each gave."""
         self.voters = dict.fromkeys(voters)
         self.left = left
         """Names of this round's nodes that are neither committed nor, from what is committed, known to be silent."""
+        self.sure = sure
+        """Those of them that will be asked whatever the others say."""
         self._votes: dict[str, Message] = {}
         self._fresh: dict[str, Message] = {}
         self._held: set[str] = set()
@@ -50,12 +54,12 @@ class History:
         """One committed activation: its vote, and what it passed on or held back of the votes that it saw."""
         self.messages.append(message)
         if reply.stop is not None:
-            self.said = reply.stop
+            self.said[message.sender] = reply.stop
         if message.sender in self.voters:
             self._votes[message.sender] = self._fresh[message.sender] = message
             self._held.discard(message.sender)
             self._fired.add(message.sender)
-        if reply.sends:
+        elif reply.sends:
             self._select(reply, inbox)
 
     def abstain(self, name: str) -> None:
@@ -73,12 +77,18 @@ class History:
         if not passed:
             return
         for seen in inbox:
-            if self._votes.get(seen.sender) is not seen:
+            vote = self._votes.get(seen.sender)
+            if vote is None or not _is_copy(seen, vote):
                 continue
             if seen.id in passed:
-                self._fresh[seen.sender] = seen
+                self._fresh[seen.sender] = vote
                 self._fired.add(seen.sender)
                 self._held.discard(seen.sender)
             else:
                 self._fresh.pop(seen.sender, None)
                 self._held.add(seen.sender)
+
+
+def _is_copy(seen: Message, said: Message) -> bool:
+    """Whether what a node saw is this message, be it changed by an edge or worded for that node."""
+    return seen.id == said.id or seen.id.startswith(f"{said.id}>")

@@ -10,7 +10,8 @@ import asyncio
 from types import TracebackType
 
 from orchestra.engine.actor import Bounded
-from orchestra.engine.board import Board, Outcome, Step
+from orchestra.engine.board import Board, Outcome, Step, Token
+from orchestra.engine.budget import CapReached
 from orchestra.engine.context import Context, Notice
 from orchestra.engine.graph import Graph
 from orchestra.errors import BadInput, BudgetSpent, CallFailed, RunFailed, Unparseable
@@ -55,6 +56,8 @@ class Ahead:
         self._tasks: dict[Step, asyncio.Task[Outcome]] = {}
         self._open: dict[Step, Context] = {}
         self._done: dict[Step, Outcome] = {}
+        self._withheld: list[Step] = []
+        """Done, but a join may fire without them: nothing of them shows before it is known."""
 
     async def __aenter__(self) -> Ahead:
         return self
@@ -71,6 +74,8 @@ class Ahead:
 
     async def outcome(self, step: Step) -> Outcome:
         """What became of the activation that is due; runs it here if nothing else can run beside it."""
+        if self._withheld:
+            self._deliver()
         while step not in self._done:
             self._start(step)
             if step not in self._open:
@@ -91,9 +96,12 @@ class Ahead:
 
     def _start(self, due: Step) -> None:
         """Starts what may run beside the activation that is due; alone, that one needs no task of its own."""
+        capped = self.board.ctx.ledger is not None
         for step in self._beside(due):
             if due in self.board.ready and not self._launch(due, must=True):
                 return
+            if capped and self.board.distance(step) != len(self._open):
+                return  # one that comes before it is not ready yet, and will need nobody knows what
             if not self._launch(step):
                 return  # what comes later waits too, so that it cannot take what this one will need
         if self._tasks and due in self.board.ready:
@@ -108,7 +116,7 @@ class Ahead:
         if scope.schedule == "speculative" and board.ctx.ledger is None:
             return others
         horizon = board.graph.stop.soonest(board.history)
-        return [step for step in others if board.distance(step) < horizon]
+        return [step for step in others if board.distance(step) < horizon and not board.doubtful(step)]
 
     def _launch(self, step: Step, *, must: bool = False) -> bool:
         """Starts an activation in a task of its own; False if nothing may run ahead beside it, for want of budget."""
@@ -129,10 +137,10 @@ class Ahead:
         if ctx.ledger is None:
             return True
         actor = self.board.graph.nodes[step.node].actor
-        if not isinstance(actor, Bounded) or any(context.allowance is None for context in self._open.values()):
+        if not isinstance(actor, Bounded) or any(self._open[running].allowance is None for running in self._tasks):
             return False
         worst = actor.bound(view)
-        if not ctx.ledger.fits(worst):
+        if not ctx.ledger.foresees(worst) or not ctx.ledger.fits(worst):
             return False
         ctx.ledger.hold(worst)
         ctx.allowance = worst
@@ -141,28 +149,38 @@ class Ahead:
     async def _run(self, step: Step, view: View, ctx: Context) -> Outcome:
         node = self.board.graph.nodes[step.node]
         reply = message = None
+        tokens: tuple[Token | None, ...] = ()
         error: Exception | None = None
         if ctx.scope.notify is not None:
             ctx.scope.notify(Notice("started", ctx.path, step.round))
         try:
             reply = await node.actor(view, ctx)
             message = self.board.message(step, view, ctx, reply)
-        except (BadInput, BudgetSpent) as fatal:
-            error = fatal
+            tokens = self.board.tokens(step, reply, message, ctx.past)
         except Exception as failure:  # noqa: BLE001  (whatever an actor raises is data on its trajectory)
-            if isinstance(failure, RunFailed) and not isinstance(failure, (CallFailed, Unparseable)):
-                return Outcome(ctx, view.inbox, None, None, failure)
-            if not isinstance(failure, CallFailed):
-                ctx.event("failure", f"{type(failure).__name__}: {failure}")
-            if node.on_error == "fail":
-                error = failure
             reply = message = None
-        return Outcome(ctx, view.inbox, reply, message, error)
+            if _fatal(failure, self.board.ctx):
+                error = failure
+            else:
+                ctx.event("failure", str(failure) if isinstance(failure, CallFailed) else _named(failure))
+                error = failure if node.on_error == "fail" else None
+        return Outcome(ctx, view.inbox, reply, message, error, tokens)
 
     def _finish(self, step: Step, outcome: Outcome) -> None:
         self._settle(outcome.context)
         self._done[step] = outcome
-        self.board.deliver(step, outcome)
+        if self.board.doubtful(step):
+            self._withheld.append(step)
+        else:
+            self.board.deliver(step, outcome)
+            if self._withheld:
+                self._deliver()
+
+    def _deliver(self) -> None:
+        """Lays the tokens of what is done, save what a join may yet fire without."""
+        while (step := next((s for s in self._withheld if not self.board.doubtful(s)), None)) is not None:
+            self._withheld.remove(step)
+            self.board.deliver(step, self._done[step])
 
     def _settle(self, ctx: Context) -> None:
         if ctx.allowance is not None and ctx.ledger is not None:
@@ -177,8 +195,20 @@ class Ahead:
         waste = Usage()
         for step in steps:
             context = self._open.pop(step)
-            self._done.pop(step, None)
+            if self._done.pop(step, None) is not None and step in self._withheld:
+                self._withheld.remove(step)
             self._settle(context)
             waste = waste + context.record.total()
         scope = self.board.ctx.scope
         scope.waste = scope.waste + waste
+
+
+def _fatal(failure: Exception, team: Context) -> bool:
+    """Whether a failure ends the team whatever its node says: bad input, damage, and a cap that is the team's own."""
+    if isinstance(failure, CapReached) and failure.ledger.below(team.ledger):
+        return False
+    return isinstance(failure, (BadInput, RunFailed)) and not isinstance(failure, (CallFailed, Unparseable))
+
+
+def _named(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {failure}"

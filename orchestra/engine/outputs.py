@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orchestra.engine.history import History
 from orchestra.engine.stops import exact
@@ -66,4 +66,4 @@ def everything() -> Output:
 
 
 def _reply(message: Message) -> Reply:
-    return replace(Reply(message.content), answer=message.answer, parsed=message.parsed)
+    return Reply(message.content, message.answer, message.parsed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
@@ -17,6 +19,16 @@ from orchestra.trajectory.trajectory import Decision, Event, Leaf, Trajectory
 from orchestra.types import Message, Reply, Task, View
 
 
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group that raises the first failure itself, where asyncio's raises a group of them."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
 def as_task(task: Task | str) -> Task:
     """A Task; a bare text becomes one that is named by its content."""
     return task if isinstance(task, Task) else Task("text/" + digest(task)[:8], task)
@@ -24,7 +36,9 @@ def as_task(task: Task | str) -> Task:
 
 def task_digest(task: Task) -> str:
     """Of what a team can see of a task; ids, gold answers and splits do not count."""
-    return digest(task.prompt, task.kind, canonical(dict(task.private)), canonical(list(task.choices)))
+    private = canonical(dict(task.private)) if task.private else "{}"
+    choices = canonical(list(task.choices)) if task.choices else "[]"
+    return digest(task.prompt, task.kind, private, choices)
 
 
 def run_id(actor: Actor, task: Task, seed: int) -> str:
@@ -60,7 +74,7 @@ async def run(
         raise BadInput(f"schedule {schedule!r}: expected 'sequential' or 'speculative'")
     task = as_task(task)
     scope = Scope(
-        cache(lambda: digest(str(seed), task_digest(task))), task.private,
+        cache(lambda: digest(str(seed), task_digest(task))), dict(task.private),
         single(journaled(journal) if journal is not None else perform), schedule, notify=notify, journal=journal,
     )  # fmt: skip
     ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None)

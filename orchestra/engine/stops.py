@@ -33,7 +33,7 @@ class Stop(ABC):
 
     @property
     def rounds(self) -> float:
-        """It fires at the latest when that many rounds are closed; infinite: no such promise."""
+        """It holds from when that many rounds are closed, at the latest; infinite: no such promise."""
         return math.inf
 
     @abstractmethod
@@ -111,15 +111,16 @@ class Quorum(Stop):
         return "quorum" if agree and agree >= self.needed(standing.due) else None
 
     def soonest(self, history: History) -> int:
-        standing = history.standing()
-        lacking = max(1, self.needed(standing.due) - agreement(standing.fresh, self.same))
-        left = history.left()
+        standing, left = history.standing(), history.left()
+        agree = agreement(standing.fresh, self.same)
+        spoke = standing.due - sum(name in history.voters for name in left)
+        sure = set(history.sure()) & history.voters.keys()
         for steps, name in enumerate(left, start=1):
             if name not in history.voters:
                 return steps  # it may hold votes back, and fewer votes due are a quorum sooner
-            lacking -= 1
-            if lacking == 0:
-                return steps
+            sure.discard(name)
+            if agree + steps >= self.needed(spoke + steps + len(sure)):
+                return steps  # if these agree, and the others fall silent
         return len(left) + 1
 
 
@@ -130,7 +131,7 @@ class Said(Stop):
     by: tuple[str, ...] = ()
 
     def __call__(self, history: History) -> str | None:
-        return history.said
+        return next((why for name, why in history.said.items() if not self.by or name in self.by), None)
 
     def soonest(self, history: History) -> int:
         return _first(history, self.by) if self.by else 1
@@ -176,15 +177,15 @@ class Both(Stop):
 
     @property
     def rounds(self) -> float:
-        rounds = [stop.rounds for stop in (self.first, self.second) if not isinstance(stop, MaxRounds)]
-        return math.inf if rounds else max(self.first.rounds, self.second.rounds)
+        return max(self.first.rounds, self.second.rounds)
 
     def __call__(self, history: History) -> str | None:
         first, second = self.first(history), self.second(history)
         return f"{first} and {second}" if first and second else None
 
     def soonest(self, history: History) -> int:
-        return max(self.first.soonest(history), self.second.soonest(history))
+        # One that holds already may go on holding: it bounds nothing.
+        return max(1 if stop(history) else stop.soonest(history) for stop in (self.first, self.second))
 
 
 def agreement(votes: Sequence[Message], same: Callable[[str, str], bool] = exact) -> int:

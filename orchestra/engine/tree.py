@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from heapq import heappop, heappush
 from typing import Any, Protocol
 
 from orchestra.digest import canonical, digest
@@ -15,11 +16,11 @@ from orchestra.engine.actor import Actor
 from orchestra.engine.budget import Budget, Ledger
 from orchestra.engine.context import Context, Scope, decision
 from orchestra.engine.door import Call, Door, Drawn, Fetch, Via, journaled, perform
-from orchestra.engine.run import as_task, assemble, name_of, once, run_id, task_digest, team_digest
-from orchestra.errors import BadInput, RunFailed
+from orchestra.engine.run import as_task, assemble, name_of, once, run_id, task_digest, team_digest, together
+from orchestra.errors import BadInput, BudgetSpent, CallFailed, RunFailed
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Decision, Event, Leaf, Trajectory
-from orchestra.types import EMPTY, Completion, FrozenMap, Message, Task, Usage
+from orchestra.types import EMPTY, Completion, FrozenMap, Message, Request, Task, Usage
 
 Taken = Mapping[str, int]
 """State -> the draw that this leaf goes on with."""
@@ -49,6 +50,8 @@ class Full:
             raise BadInput(f"branching needs at least one draw, got {self.n} and {dict(self.roles)}")
 
     def draws(self, call: Call, taken: Taken) -> int:
+        if not isinstance(call.effect, Request):
+            return 1  # a tool or a clock is asked once; only a model is sampled
         return self.roles.get(call.by.role, self.n)
 
     def keep(self, call: Call, taken: Taken, drawn: Sequence[Any]) -> Sequence[int]:
@@ -72,7 +75,8 @@ async def grow(
 ) -> Trajectory:
     """One task, branched. `budget` holds for each leaf's own path, as if it ran alone; `cap` for the tree.
 
-    `start` gives the draws up to a decision, and the tree goes on from there. A tree resumes like a run: it is grown
+    Under a cap leaves run one after another, so that the same ones go on whatever arrives first; trees side by side
+    still fill batches. `start` gives the draws up to a decision, and the tree goes on from there. A tree resumes like a run: it is grown
     again, and the journal answers. A leaf that the cap does not let go on ends with its best answer so far.
     """
     task = as_task(task)
@@ -80,18 +84,29 @@ async def grow(
     root = cache(lambda: digest(str(seed), task_digest(task)))
 
     async def leaf(taken: dict[str, int]) -> None:
-        scope = Scope(root, task.private, tree.door(taken, spawn), width=False, journal=journal)
+        scope = Scope(
+            root, dict(task.private), tree.door(taken, spawn), width=False, journal=journal, capped=cap is not None
+        )
         ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None)
         ended, items = await once(actor, task, ctx)
         if ended.error != _PRUNED:
             tree.leaves.append((tuple(key.draw for key in ended.taken), ended, items))
 
-    async with asyncio.TaskGroup() as group:
+    waiting: list[tuple[tuple[int, ...], dict[str, int]]] = []
+    try:
+        async with together() as group:
 
-        def spawn(taken: dict[str, int]) -> None:
-            group.create_task(leaf(taken))
+            def spawn(taken: dict[str, int]) -> None:
+                if cap is None:
+                    group.create_task(leaf(taken))
+                else:
+                    heappush(waiting, (tuple(taken.values()), taken))
 
-        spawn(dict(start))
+            spawn(dict(start))
+            while waiting:  # under a cap one leaf after another, in canonical order: what arrives first decides nothing
+                await leaf(heappop(waiting)[1])
+    finally:
+        await tree.close()
     if journal is not None:
         await journal.flushed()
     id = digest(run_id(actor, task, seed), repr(branch), canonical(dict(start)))[:16]
@@ -128,6 +143,12 @@ class _Tree:
 
         return door
 
+    async def close(self) -> None:
+        """Cancels and awaits the draws that nobody waits for any more."""
+        for drawing in self.pool.values():
+            drawing.cancel()
+        await asyncio.gather(*self.pool.values(), return_exceptions=True)
+
     async def _sample(self, call: Call, count: int, via: Via) -> list[Any]:
         if call.state not in self.pool:  # single flight: parallel agents and later leaves share these
             self.pool[call.state] = asyncio.ensure_future(self._draw(call, count, via))
@@ -136,18 +157,25 @@ class _Tree:
     async def _draw(self, call: Call, count: int, via: Via) -> list[Any]:
         worst = sum([call.bound] * count, Usage())
         if self.ledger is not None:
-            self.ledger.hold(worst)
-        spent = Usage()
+            try:
+                self.ledger.hold(worst)
+            except BudgetSpent as spent:
+                raise BudgetSpent(f"{call.where}: cap of the tree: {spent}") from None
+        charged = Usage()
         try:
             drawn = list(await self.fetch([(call, i) for i in range(count)], via))
             made = [decision(call, i, o) for i, o in enumerate(drawn) if isinstance(o, Completion)]
-            self.drawn[call.state] = made
+            if made:
+                self.drawn[call.state] = made
             for outcome in drawn:
-                spent = spent + (outcome.usage if isinstance(outcome, Completion) else Usage())
+                charged = charged + (outcome.usage if isinstance(outcome, Completion) else Usage())
             return drawn
+        except CallFailed:
+            charged = Usage(calls=count)
+            raise
         finally:
             if self.ledger is not None:
-                self.ledger.settle(worst, spent)
+                self.ledger.settle(worst, charged)
 
     def trajectory(self, id: str, task: Task, seed: int, team: str) -> Trajectory:
         """Leaves in order of their draws; after each of a leaf's decisions its siblings."""

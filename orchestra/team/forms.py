@@ -28,8 +28,7 @@ class Verdict(NamedTuple):
     said: str
 
 
-_YES_NO = re.compile(r"\b(yes|no|correct|incorrect|right|wrong)\b", re.IGNORECASE)
-_AGAINST = re.compile(r"\b(?:not|isn't|isn’t)\s+(?:correct|right)\b", re.IGNORECASE)
+_YES_NO = re.compile(r"(\bnot\s+|n['’]t\s+)?\b(yes|no|correct|incorrect|right|wrong)\b", re.IGNORECASE)
 
 
 @register("verdict")
@@ -42,8 +41,8 @@ def verdict(said: str) -> Verdict:
     found = _YES_NO.search(said)
     if found is None:
         raise Unparseable(f"expected a verdict that says yes or no, got {said[:80]!r}")
-    right = found.group(1).lower() in ("yes", "correct", "right") and not _AGAINST.search(said)
-    return Verdict(right, said.strip())
+    denied, word = found.groups()
+    return Verdict((word.lower() in ("yes", "correct", "right")) != bool(denied), said.strip())
 
 
 @register("own_words")

@@ -136,13 +136,13 @@ class Agent:
 
     def bound(self, view: View) -> Usage:
         """Worst case of one activation: every repair asked for, every reply as long as it may be."""
-        return sum([self._call_bound(self.request(view))] * (1 + self.role.repairs), Usage())
+        return sum([self.call_bound(self.request(view))] * (1 + self.role.repairs), Usage())
 
     async def __call__(self, view: View, ctx: Context) -> Reply:
         """One call, and up to `repairs` more while the reply cannot be parsed; then it abstains with what it said."""
         request, model = self.request(view), self.policy.model
         via = choose(model) if request.options else model.generate
-        bound = self._call_bound(request) if ctx.ledger is not None else ONE_CALL
+        bound = self.call_bound(request) if ctx.capped else ONE_CALL
         said = ""
         for _ in range(1 + self.role.repairs):
             completion: Completion = await ctx.do(request, via, by=self.speaker(), bound=bound)
@@ -153,5 +153,7 @@ class Agent:
                 ctx.flag(str(error))
         return Reply(said.strip())
 
-    def _call_bound(self, request: Request) -> Usage:
-        return Usage(calls=1, tokens_in=self.policy.model.count(request), tokens_out=request.max_tokens)
+    def call_bound(self, request: Request) -> Usage:
+        """Worst case of one call. A scored choice reads every option, and no token is less than a byte."""
+        options = sum(len(option.encode()) + 1 for option in request.options)
+        return Usage(calls=1, tokens_in=self.policy.model.count(request), tokens_out=options or request.max_tokens)

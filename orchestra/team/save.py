@@ -21,8 +21,8 @@ from orchestra.team.registry import name_of, register, resolve
 from orchestra.types import FrozenMap
 
 SCHEMA = 1
-LONGEST = 4_000_000
-"""Characters of a team file; more is refused unread."""
+LONGEST = {".json": 200_000_000, ".yaml": 4_000_000, ".yml": 4_000_000}
+"""Bytes of a team file; more is refused unread. The largest graph fits in JSON; YAML takes a minute for what it may."""
 
 _ENGINE: tuple[type, ...] = (
     Node, Edge, stops.Never, stops.MaxRounds, stops.Quorum, stops.Said, stops.Spoken, stops.Either, stops.Both,
@@ -48,24 +48,28 @@ def load(data: Mapping[str, Any] | Path | str, policies: Mapping[str, Policy] | 
     form = read(Path(data)) if isinstance(data, (str, Path)) else data
     if not isinstance(form, Mapping) or set(form) != {"schema", "team"} or form["schema"] != SCHEMA:
         raise BadData(f"not a saved team: expected an object with schema {SCHEMA} and team, got {_short(form)}")
-    return _in(form["team"], policies, "team")
+    try:
+        return _in(form["team"], policies, "team")
+    except RecursionError:
+        raise BadData("team: it is nested too deeply") from None
 
 
 def read(path: Path) -> Any:
     """JSON or YAML of a file, by its ending; duplicate keys and aliases that grow are refused."""
-    if path.suffix not in (".json", ".yaml", ".yml"):
+    if path.suffix not in LONGEST:
         raise BadData(f"team file {str(path)!r}: expected .json, .yaml or .yml")
+    longest = LONGEST[path.suffix]
     try:
+        if (size := path.stat().st_size) > longest:
+            raise BadData(f"team file {str(path)!r}: {size:,} bytes; at most {longest:,} are accepted")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(f"team file {str(path)!r} cannot be read: {error}") from None
-    if len(text) > LONGEST:
-        raise BadData(f"team file {str(path)!r}: {len(text):,} characters; at most {LONGEST:,} are accepted")
     try:
         if path.suffix == ".json":
             return json.loads(text, object_pairs_hook=_once)
         return yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader, below)
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
+    except (ValueError, TypeError, yaml.YAMLError, RecursionError) as error:
         raise BadData(f"team file {str(path)!r}: {' '.join(str(error).split())}") from None
 
 
@@ -127,21 +131,29 @@ def _in(form: Any, policies: Mapping[str, Policy] | Model, where: str) -> Any:
     if not isinstance(form, Mapping):
         raise BadData(f"{where}: unexpected {_short(form)}")
     if set(form) == {"range"}:
-        return range(*form["range"])
-    if set(form) == {"map"}:
+        return _range(form["range"], where)
+    if set(form) == {"map"} and isinstance(form["map"], Mapping):
         return FrozenMap({k: _in(v, policies, f"{where}.{k}") for k, v in form["map"].items()})
     if set(form) == {"policy"}:
-        return _policy(form["policy"], policies)
+        return _policy(form["policy"], policies, where)
     if set(form) == {"@"}:
         return _function(form["@"], where)
     return _instance(form, policies, where)
 
 
-def _policy(name: Any, policies: Mapping[str, Policy] | Model) -> Policy:
+def _range(ends: Any, where: str) -> range:
+    if not isinstance(ends, list) or len(ends) != 3 or any(type(end) is not int for end in ends) or not ends[2]:
+        raise BadData(f"{where}: expected a range as [start, stop, step], got {_short(ends)}")
+    return range(*ends)
+
+
+def _policy(name: Any, policies: Mapping[str, Policy] | Model, where: str) -> Policy:
+    if not isinstance(name, str):
+        raise BadData(f"{where}: expected the name of a policy, got {_short(name)}")
     if not isinstance(policies, Mapping):
-        return Policy(str(name), policies)
+        return Policy(name, policies)
     if name not in policies:
-        raise UnknownName("policy", str(name), policies)
+        raise UnknownName("policy", name, policies)
     return policies[name]
 
 
@@ -154,7 +166,7 @@ def _function(name: Any, where: str) -> Any:
 
 def _instance(form: Mapping[str, Any], policies: Mapping[str, Policy] | Model, where: str) -> Any:
     cls = resolve(str(form.get("$"))) if "$" in form else None
-    if not isinstance(cls, type):
+    if not isinstance(cls, type) or not is_dataclass(cls):
         raise BadData(f"{where}: expected an object with '$' and a registered class, got {_short(form)}")
     known = {f.name for f in fields(cls) if f.init}
     for name in form:
@@ -163,8 +175,8 @@ def _instance(form: Mapping[str, Any], policies: Mapping[str, Policy] | Model, w
     values = {n: _in(v, policies, f"{where}.{_label(v, n)}") for n, v in form.items() if n != "$"}
     try:
         return cls(**values)
-    except TypeError as error:
-        raise BadData(f"{where}: {error}") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadData(f"{where}: {cls.__name__} does not take these values: {error}") from None
 
 
 def _label(value: Any, name: str) -> str:

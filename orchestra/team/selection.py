@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from orchestra.engine.context import Context
+from orchestra.engine.context import ONE_CALL, Context
 from orchestra.errors import BadTeam
 from orchestra.models.choose import choose
 from orchestra.team.registry import register
@@ -31,6 +31,10 @@ class TopK:
 
     ranker: Agent
     k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise BadTeam(f"top_k of {self.ranker.name!r}: expected k >= 1, got {self.k!r}")
 
     async def __call__(self, view: View, ctx: Context) -> Sequence[str]:
         shown = tuple(ctx.rng().sample(view.inbox, len(view.inbox)))
@@ -74,6 +78,7 @@ class Route:
     async def __call__(self, view: View, ctx: Context) -> Reply:
         role, policy = self.agent.role, self.agent.policy
         request = role.request(view, adapter=policy.adapter, options=self.branches, persona=self.agent.persona)
-        chosen: Completion = await ctx.do(request, choose(policy.model), by=self.agent.speaker())
+        bound = self.agent.call_bound(request) if ctx.capped else ONE_CALL
+        chosen: Completion = await ctx.do(request, choose(policy.model), by=self.agent.speaker(), bound=bound)
         ctx.event("selection", chosen.text)
         return Reply(chosen.text, sends={chosen.text: view.inbox or chosen.text})

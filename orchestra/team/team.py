@@ -14,7 +14,7 @@ from orchestra.engine.budget import Budget
 from orchestra.engine.context import Context, Notice, Schedule
 from orchestra.engine.graph import Graph
 from orchestra.engine.loop import walk
-from orchestra.engine.run import run
+from orchestra.engine.run import run, together
 from orchestra.engine.tree import Branch, grow
 from orchestra.models.model import Model, Policy
 from orchestra.team import draw, save
@@ -65,10 +65,14 @@ class Team(Graph):
             finally:
                 queue.put_nowait(None)
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(work())
+        running = asyncio.create_task(work())
+        try:
             while (item := await queue.get()) is not None:
                 yield item
+            await running
+        finally:  # left early, or cancelled
+            running.cancel()
+            await asyncio.wait([running])
 
     async def map(self, tasks: Sequence[Task | str], *, concurrency: int = 64, **options: Any) -> list[Trajectory]:
         """Many tasks, results in their order; one that fails does not stop the others."""
@@ -78,7 +82,7 @@ class Team(Graph):
             async with limit:
                 return await run(self, task, **options)
 
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             running = [group.create_task(one(task)) for task in tasks]
         return [task.result() for task in running]
 

@@ -1,6 +1,6 @@
 """The tour's prompts: three for each role, fixed before anything is trained, chosen among on development items only.
 
-`plain` asks, `number` also says what form the reply should have, `examples` shows two solved turns before it asks.
+`plain` asks, `form` also says what form the strict rule wants, `examples` shows solved turns before it asks.
 """
 
 from __future__ import annotations
@@ -11,39 +11,44 @@ from typing import Any, Final
 from orchestra.roles import generator, refiner, verifier
 from orchestra.team import Role
 
-PROMPTS: Final = ("plain", "number", "examples")
+PROMPTS: Final = ("plain", "form", "examples")
 TEAM: Final = ("generator", "verifier", "refiner")
 
-_FIRST, _SECOND = "What is 21 + 16?", "What is 48 + 35?"
+_SUMS: Final = (("What is 48 + 35?", "83", "73"), ("What is 21 + 16?", "37", "37"), ("What is 67 + 58?", "125", "125"))
+"""Of the examples: question, answer, and what was proposed."""
 _PROPOSED = "{{ prompt }}\nProposed: {{ inbox[0].answer or 'nothing' }}"
 _JUDGED = "Proposed: {{ inbox[0].answer or 'nothing' }}\nVerdict: {{ inbox[-1].content }}\n{{ prompt }}"
+_FORM = ' Reply in the form "Answer: N".'
 _SHORT: Final[dict[str, Any]] = {"max_tokens": 24, "stop": ("\n",), "temperature": 0.0}
 
 
 def _roles() -> dict[str, dict[str, Role[Any]]]:
     plain = {role.name: replace(role, **_SHORT) for role in (generator, verifier, refiner)}
-    numbered = {
-        "generator": replace(plain["generator"], prompt="{{ prompt }} Reply with the number only."),
+    form = {
+        "generator": replace(plain["generator"], prompt="{{ prompt }}" + _FORM),
         "verifier": replace(plain["verifier"], prompt=_PROPOSED + "\nReply yes if that is right, no if it is wrong."),
-        "refiner": replace(plain["refiner"], prompt=_JUDGED + " Reply with the number only."),
+        "refiner": replace(plain["refiner"], prompt=_JUDGED + _FORM),
     }
-    shown = {
-        "generator": _shown(plain["generator"], "{{ prompt }}", (_FIRST, "Answer: 37"), (_SECOND, "Answer: 83")),
-        "verifier": _shown(
-            plain["verifier"], _PROPOSED, (f"{_FIRST}\nProposed: 37", "yes"), (f"{_SECOND}\nProposed: 73", "no")
-        ),
-        "refiner": _shown(
-            plain["refiner"],
-            _JUDGED,
-            (f"Proposed: 37\nVerdict: yes\n{_FIRST}", "Answer: 37"),
-            (f"Proposed: 73\nVerdict: no\n{_SECOND}", "Answer: 83"),
-        ),
+    solved = [(asked, f"Answer: {right}") for asked, right, _ in _SUMS]
+    judged = [(f"{asked}\nProposed: {given}", _verdict(right, given)) for asked, right, given in _SUMS]
+    refined = [
+        (f"Proposed: {given}\nVerdict: {_verdict(right, given)}\n{asked}", f"Answer: {right}")
+        for asked, right, given in _SUMS
+    ]
+    examples = {
+        "generator": _shown(plain["generator"], "{{ prompt }}", solved),
+        "verifier": _shown(plain["verifier"], _PROPOSED, judged[:2]),
+        "refiner": _shown(plain["refiner"], _JUDGED, refined[:2]),
     }
-    return {"plain": plain, "number": numbered, "examples": shown}
+    return {"plain": plain, "form": form, "examples": examples}
 
 
-def _shown(role: Role[Any], prompt: str, *examples: tuple[str, str]) -> Role[Any]:
-    return replace(role, system="You add numbers.", prompt=prompt, examples=examples)
+def _verdict(right: str, given: str) -> str:
+    return "yes" if given == right else "no"
+
+
+def _shown(role: Role[Any], prompt: str, examples: list[tuple[str, str]]) -> Role[Any]:
+    return replace(role, system="You add numbers.", prompt=prompt, examples=tuple(examples))
 
 
 ROLES: Final = _roles()

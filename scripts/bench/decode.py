@@ -5,7 +5,7 @@ Replies of `generate` never end early, so that a static batch does not wait for 
 new in each turn and share their role's text. Ratios count, not rates: both move with the machine's other load, so the
 systems take turns and medians are shown.
 
-    python scripts/bench/decode.py [--model smollm2|FOLDER] [--tokens 32] [--turns 3] [--threads 2] [--json]
+    python scripts/bench/decode.py [--model FOLDER] [--rows 1 8 64 128] [--tokens 32] [--turns 3] [--threads 2] [--json]
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from orchestra.models import smollm2
 from orchestra.models.local import LocalModel
 from orchestra.types import Request
 
-ROWS = (1, 8, 64, 128)
 ADAPTERS = 3
 System = Callable[[Sequence[Request]], int]
 """Answers the requests and returns how many tokens it generated."""
@@ -120,6 +119,7 @@ def measure(systems: dict[str, System], asked: Callable[[str, int], list[Request
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 64, 128])
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -132,7 +132,7 @@ def main() -> None:
     results = []
     with tempfile.TemporaryDirectory() as scratch:
         adapters = random_adapters(folder, Path(scratch))
-        for rows in ROWS:
+        for rows in options.rows:
             systems = {"single": one, "static": transformers_batch(folder, rows), "local": ours, "adapters": ours}
 
             def asked(name: str, turn: int, rows: int = rows) -> list[Request]:

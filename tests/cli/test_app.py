@@ -66,7 +66,7 @@ def test_a_defect_of_ours_keeps_its_traceback(boom: Callable[[BaseException], in
 
 @pytest.mark.parametrize(
     ("words", "hint"),
-    [(["dctor"], "Did you mean 'doctor'?"), (["version", "--jsno"], "--json"), (["version", "extra"], "extra")],
+    [(["dctor"], "Did you mean 'doctor'"), (["version", "--jsno"], "--json"), (["version", "extra"], "extra")],
 )
 def test_bad_usage_is_one_line_with_a_hint(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(words) == 2

@@ -1,19 +1,18 @@
-"""The matrix products of the network: prepacked, siblings fused, and every row through its own adapter.
+"""The matrix products of the network: siblings fused, and every row through its own adapter.
 
-No product runs with fewer than two rows, an adapter's group included: a lone row takes another code path in the matrix
-library and gets other low bits. With that, a row's result does not depend on the batch (`row_invariant` checks it).
+A row's result does not depend on the other rows, nor on their adapters; `row_invariant` checks what that rests on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orchestra.models.local.lora import Adapter, Place
+from orchestra.models.local.matmul import at_least_two, packed
 
 FUSED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Projections of one input, under the names that llama-like models give them."""
@@ -33,27 +32,6 @@ class Routes:
             if adapter is not None:
                 rows.setdefault(adapter.digest, (adapter, []))[1].append(row)
         self.groups = [(adapter, torch.tensor(group)) for adapter, group in rows.values()]
-
-
-def at_least_two(multiply: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """`multiply(x)`, with a lone row of `x` (..., K) doubled for the product."""
-    if x.numel() != x.shape[-1]:
-        return multiply(x)
-    return multiply(x.reshape(1, -1).expand(2, -1).contiguous())[:1].view(*x.shape[:-1], -1)
-
-
-def packed(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
-    """x -> x @ weight.T + bias. In bfloat16 the weight is laid out once as oneDNN's kernels want it, which is up to
-    twice as fast for small batches; on a processor or torch without those kernels it is an ordinary linear."""
-    if weight.dtype is not torch.bfloat16 or not _has_bfloat16_kernels():
-        return lambda x: F.linear(x, weight, bias)
-    laid = torch.ops.mkldnn._reorder_linear_weight(weight, 64)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, laid, bias, "none", [], "")
-
-
-def _has_bfloat16_kernels() -> bool:
-    needed = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
-    return all(hasattr(torch.ops.mkldnn, name) for name in needed) and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Product:

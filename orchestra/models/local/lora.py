@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from orchestra.errors import BadData
+from orchestra.models.local.matmul import packed
 
 CONFIG, WEIGHTS, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "manifest.json"
 UNSUPPORTED = (
@@ -46,11 +46,11 @@ class Place(NamedTuple):
 class LowRank:
     """x -> up(down(x)) for a product of siblings: stacked A (R, K), block-diagonal scaled B (N, R)."""
 
-    down: Tensor
-    up: Tensor
+    down: Callable[[Tensor], Tensor]
+    up: Callable[[Tensor], Tensor]
 
     def __call__(self, x: Tensor) -> Tensor:
-        return F.linear(F.linear(x, self.down), self.up)
+        return self.up(self.down(x))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,4 +158,4 @@ def _stack(place: Place, tensors: Mapping[str, Tensor], scale: float, dtype: tor
             columns[top : top + width] = tensors[f"base_model.model.{name}.lora_B.weight"].float() * scale
             up = torch.cat([up, columns], 1)
         top += width
-    return LowRank(torch.cat(downs).to(dtype), up.to(dtype))
+    return LowRank(packed(torch.cat(downs).to(dtype)), packed(up.to(dtype)))

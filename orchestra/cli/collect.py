@@ -1,0 +1,130 @@
+"""`orchestra collect`: trajectories to learn from, with the credit of every decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from orchestra.cli import shelf, teams
+from orchestra.cli.options import Benchmark, PaceOptions, RunOptions, Team, TeamOptions, grouped
+from orchestra.cli.output import Json, result
+from orchestra.cli.policies import policies, weights
+from orchestra.cli.runs import failed, opened, save_result, wait
+from orchestra.cli.screen import columns
+from orchestra.cli.tasks import TaskOptions, chosen, described
+from orchestra.engine import Full
+from orchestra.errors import BadInput
+from orchestra.evaluation.collect import Yield, contrast, credit, trees, yields
+from orchestra.models.progress import reporting
+from orchestra.team import Team as Graph
+from orchestra.trajectory.trajectory import Decision, Trajectory
+from orchestra.types import FrozenMap
+
+
+@grouped
+def collect(
+    team: Team,
+    benchmark: Benchmark,
+    options: TeamOptions,
+    which: TaskOptions,
+    keep: RunOptions,
+    pace: PaceOptions,
+    split: Annotated[str, typer.Option(help="Of the benchmark; test is refused.")] = "train",
+    force: Annotated[bool, typer.Option("--force", help="Collect on a test split all the same.")] = False,
+    branch: Annotated[
+        str, typer.Option(metavar="N|N,N,...", help="Draws of each decision, or of each role in order: 4,3,3.")
+    ] = "3",
+    pairs: Annotated[
+        int | None,
+        typer.Option(
+            "--contrast",
+            min=1,
+            metavar="K",
+            help="Draw the first role on every task, and the others on the first K that have right and wrong draws, "
+            "under one of each.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a team on training tasks as branched trees, score the leaves and save the credit of every decision."""
+    if split == "test" and not force:
+        raise BadInput("test splits are never trained on; fix: --split train, or --force for what is not training")
+    bench, plan = shelf.benchmark(benchmark), teams.plan(team, options)
+    draws = _draws(branch, plan.sketch(), pairs)
+    tasks = chosen(bench, which, split=split, seed=keep.seed)
+    graph = plan.make(policies(plan.models, options))
+    spec = {
+        "team": graph.digest,
+        "weights": weights(graph),
+        "branch": draws,
+        "contrast": pairs,
+        **described(bench, tasks, split),
+    }
+    with opened("collect", spec, keep) as folder, reporting(None) as report:
+        shared: dict[str, Any] = {
+            "seed": keep.seed, "concurrency": pace.concurrency, "progress": partial(report, "collect"),
+        }  # fmt: skip
+        if pairs is None:
+            grown = wait(trees(graph, tasks, Full(1, FrozenMap(draws)), folder, **shared))
+        else:
+            samples, below = list(draws.values())[:2]
+            grown = wait(contrast(graph, tasks, bench, folder, samples=samples, branch=below, items=pairs, **shared))
+        errors = [decision.error for tree in grown for decision in tree.decisions if decision.completion is None]
+        if errors and len(errors) == sum(len(tree.decisions) for tree in grown):
+            raise failed(f"no call gave a reply: {errors[0]}", folder)
+        found = yields(grown, credit(grown, bench, folder))
+        value = {**_figures(grown), "yields": [asdict(each) for each in found], "run_dir": str(folder.path)}
+        save_result(folder.path, value)
+    result(value, _told(value, found), json)
+
+
+def _draws(branch: str, team: Graph, pairs: int | None) -> dict[str, int]:
+    """Role -> draws, in the order of the team. With --contrast the roles after the first share one number."""
+    roles = list(dict.fromkeys(agent.role.name for agent in team.agents()))
+    words = branch.split(",")
+    if not all(word.isascii() and word.isdecimal() and int(word) for word in words):
+        raise BadInput(f"--branch {branch!r}: expected whole numbers of at least 1, such as 3 or 4,3,3")
+    numbers = [int(word) for word in words]
+    if len(numbers) not in (1, len(roles)):
+        raise BadInput(
+            f"--branch {branch}: expected one number, or one for each of {', '.join(roles)}, got {len(numbers)}"
+        )
+    draws = dict(zip(roles, numbers * len(roles) if len(numbers) == 1 else numbers, strict=False))
+    if pairs is not None and (len(roles) < 2 or len(set(list(draws.values())[1:])) != 1):
+        raise BadInput(
+            f"--contrast needs two roles or more, and one number of draws for all after the first, got {draws}; "
+            "fix: --branch 4,3,3"
+        )
+    return draws
+
+
+def _figures(grown: Sequence[Trajectory]) -> dict[str, Any]:
+    """Each decision counts once, though with --contrast several trees of a task hold it. Speed: tokens said a second of
+    model time as recorded, so that it does not depend on what was resumed; None where no time was.
+    """
+    made: dict[tuple[str, Any], Decision] = {(tree.task.id, d.key): d for tree in grown for d in tree.decisions}
+    usages = [decision.completion.usage for decision in made.values() if decision.completion is not None]
+    seconds = sum(usage.seconds for usage in usages)
+    said = sum(usage.tokens_out for usage in usages)
+    return {
+        "trajectories": len(grown),
+        "decisions": len(made),
+        "calls": sum(usage.calls for usage in usages),
+        "tokens_out": said,
+        "tokens_per_s": round(said / seconds, 1) if seconds else None,
+    }
+
+
+def _told(value: Mapping[str, Any], found: Sequence[Yield]) -> str:
+    rows = [("role", "decisions", "good"), *((each.role, str(each.decisions), str(each.good)) for each in found)]
+    speed = "" if value["tokens_per_s"] is None else f", {value['tokens_per_s']} tokens/s"
+    head = f"{value['trajectories']} trajectories, {value['decisions']} decisions, {value['calls']} calls{speed}"
+    return "\n".join([head, columns(rows), f"kept in {value['run_dir']}"])
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(collect)

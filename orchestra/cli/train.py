@@ -1,0 +1,80 @@
+"""`orchestra train`: starts a recipe as `accelerate launch` does, in a process of its own.
+
+What stands after RECIPE is the recipe's; its exit code is ours. Several machines or DeepSpeed: call `accelerate launch`
+with the same file.
+"""
+
+from __future__ import annotations
+
+import json as jsons
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+
+from orchestra.cli import shelf
+from orchestra.cli.output import Json, result
+from orchestra.errors import RunFailed, missing_extra
+
+LAUNCH = """
+import subprocess, sys
+from accelerate.commands.launch import main
+try:
+    main()
+except subprocess.CalledProcessError as error:
+    sys.exit(error.returncode)
+"""
+"""`accelerate launch`, with the exit code of what it launched, which its own script turns into 1."""
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the shelf (orchestra ls recipes), or FILE.py.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Its own arguments: orchestra train RECIPE --help.")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Train on the CPU, even where there is a GPU.")] = False,
+    json: Json = False,
+) -> None:
+    """Train the policies of a team by a recipe."""
+    file, words = shelf.recipe(recipe), list(arguments or ())
+    as_json = json or "--json" in words
+    if as_json and "--json" not in words:
+        words.append("--json")
+    if find_spec("accelerate") is None:
+        raise missing_extra("train", "accelerate")
+    where = ["--num_processes", str(processes), "--num_machines", "1", "--mixed_precision", "no"]
+    command = [sys.executable, "-c", LAUNCH, *(["--cpu"] if cpu else []), *where, "--dynamo_backend", "no"]
+    code, said = _launched([*command, str(file), *words], captured=as_json)
+    if code != 0:
+        raise typer.Exit(code if 0 < code <= 130 else 1)  # the recipe has told why
+    if as_json:
+        result(_object(said, recipe), "", as_json=True)
+
+
+def _launched(command: list[str], *, captured: bool) -> tuple[int, str]:
+    """Exit code, and stdout if captured. A Ctrl-C reaches the recipe too, and it is waited for."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE if captured else None, text=True) as child:  # noqa: S603 (no shell)
+        try:
+            said = child.communicate()[0] or ""
+        except KeyboardInterrupt:
+            child.wait()
+            raise
+    return child.returncode, said
+
+
+def _object(said: str, recipe: str) -> dict[str, Any]:
+    """The one JSON object that a recipe prints, on its last line."""
+    try:
+        value = jsons.loads(said.strip().rpartition("\n")[2])
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise RunFailed(f"recipe {recipe!r} ended well but printed no JSON object; got {said[-80:]!r}")
+    return value
+
+
+def register(app: typer.Typer) -> None:
+    app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})(train)
