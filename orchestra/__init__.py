@@ -1,4 +1,4 @@
-"""Orchestra: teams of language-model agents as graphs; run them, measure them, train them, let them power populations."""
+"""Teams of language-model agents as graphs: run them, measure them, train them, let them power populations."""
 
 from orchestra.engine import Branch, Budget, Full, MaxRounds, Never, Quorum, Said, Stop, everything, last, majority
 from orchestra.models.model import Model, Policy

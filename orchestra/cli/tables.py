@@ -11,14 +11,11 @@ import numpy as np
 
 from orchestra.cli.runs import failed, failure, wait
 from orchestra.digest import digest
-from orchestra.engine import Context, run
 from orchestra.errors import BadInput
 from orchestra.models.model import Policy
-from orchestra.population import DecisionTable, always, compile_table, never, threshold
+from orchestra.population import DecisionTable, always, compile_in, never, threshold
 from orchestra.roles import citizen
 from orchestra.trajectory.store import Run
-from orchestra.trajectory.trajectory import Trajectory
-from orchestra.types import Reply, Task, View
 from orchestra.worlds.epidemic import ACTIONS, BINS
 
 RULES: Final[dict[str, Callable[[], DecisionTable]]] = {"never": never, "always": always, "threshold": threshold}
@@ -59,11 +56,10 @@ class Asked:
 
         Raises RunFailed where the model fails.
         """
-        actor = _Compile(self.policy, [])
-        trajectory = wait(_kept(actor, folder))
-        if (why := failure(trajectory)) is not None:
-            raise failed(why, folder)
-        (table,) = actor.tables
+        keys = np.arange(BINS.size, dtype=np.int64)
+        table, trajectory = wait(compile_in(folder, citizen, BINS, self.policy, keys))
+        if table is None:
+            raise failed(failure(trajectory) or "no table was compiled", folder)
         table.save(folder.path / FILE)
         return table, trajectory.usage.calls
 
@@ -74,24 +70,3 @@ def load(path: Path) -> Given:
     if table.choices != ACTIONS:
         raise BadInput(f"table {str(path)!r} chooses among {', '.join(table.choices)}; expected {', '.join(ACTIONS)}")
     return Given(table)
-
-
-@dataclass(frozen=True, slots=True)
-class _Compile:
-    """An actor that leaves a table of its policy."""
-
-    policy: Policy
-    tables: list[DecisionTable]
-    name: str = "compile"
-
-    async def __call__(self, view: View, ctx: Context) -> Reply:
-        keys = np.arange(BINS.size, dtype=np.int64)
-        self.tables.append(await compile_table(citizen, BINS, self.policy, keys, ctx))
-        return Reply(f"{BINS.size} keys")
-
-
-async def _kept(actor: _Compile, folder: Run) -> Trajectory:
-    trajectory = await run(actor, Task("compile", "epidemic"), journal=folder.journal("compile"))
-    folder.add(trajectory)
-    await folder.flushed()
-    return trajectory

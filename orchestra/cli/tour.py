@@ -19,7 +19,7 @@ def tour(
     resume: Annotated[
         bool, typer.Option(help="Go on with a tour that was stopped; a tour does so anyway, from its run folder.")
     ] = True,
-    small: Annotated[bool, typer.Option(help="A tour of seconds, to see that everything runs.")] = False,
+    small: Annotated[bool, typer.Option(help="A tour of a minute, to see that everything runs.")] = False,
     json: Json = False,
 ) -> None:
     """Measure, collect, train, measure again, then let the small model live in a million agents."""
@@ -33,7 +33,7 @@ def tour(
     with reporting(None) as report:
         found = go(folder, model=model, sizes=SMALL if small else Sizes(), seed=seed, report_progress=report)
     text = found.pop("text")
-    result({**found, "run_dir": str(folder)}, f"{text}\nwritten to {folder}", json)
+    result(found, f"{text}\nwritten to {folder}", json)
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from orchestra.engine.context import Context, Notice
+from orchestra.engine.context import NOTHING, Context, Notice
 from orchestra.engine.door import combine
 from orchestra.engine.graph import Graph
 from orchestra.engine.history import History
@@ -96,8 +96,7 @@ class Board:
             return True
         if self.graph.nodes[step.node].when is not None:
             return step.node not in state.sealed
-        tokens = state.tokens
-        return all([tokens[edge] is None for edge in self.plan.ins[step.node]])
+        return not any(state.tokens[edge] for edge in self.plan.ins[step.node])
 
     def open(self, step: Step) -> tuple[View, Context]:
         """The View of an activation and the Context it runs in."""
@@ -140,7 +139,8 @@ class Board:
         """Puts an activation on the record. Raises what it raised, unless its node abstains on errors."""
         name = self.graph.nodes[step.node].name
         self.ctx.record.items.append(outcome.context.record)
-        self.history.usage = self.history.usage + outcome.context.record.total()
+        if (spent := outcome.context.record.total()) is not NOTHING:
+            self.history.usage = self.history.usage + spent
         if outcome.error is not None:
             raise outcome.error
         if outcome.reply is None or outcome.message is None:

@@ -18,6 +18,8 @@ from orchestra.types import Completion, FrozenMap, Key, Message, Request, Usage
 
 Schedule = Literal["sequential", "speculative"]
 ONE_CALL = Usage(calls=1)
+NOTHING = Usage()
+"""What a record without calls has spent; it is this very object, so that adding it up can be left out."""
 
 
 class Notice(NamedTuple):
@@ -34,8 +36,8 @@ class Notice(NamedTuple):
 class Scope:
     """What the activations of one leaf share."""
 
-    root: Callable[[], str]
-    """Digest of seed and task; asked for only when an effect needs a name."""
+    root: str
+    """Digest of seed and task."""
     private: Mapping[str, str]
     door: Door
     schedule: Schedule = "sequential"
@@ -55,7 +57,7 @@ class Record:
 
     def __init__(self) -> None:
         self.items: list[Decision | Message | Event | Record] = []
-        self.usage = Usage()
+        self.usage = NOTHING
 
     def flat(self) -> list[Decision | Message | Event]:
         """Everything in it, depth first."""
@@ -71,8 +73,8 @@ class Record:
         """Of this record and all within it."""
         usage = self.usage
         for item in self.items:
-            if isinstance(item, Record):
-                usage = usage + item.total()
+            if isinstance(item, Record) and (part := item.total()) is not NOTHING:
+                usage = usage + part
         return usage
 
 
@@ -154,7 +156,7 @@ class Context:
     def rng(self) -> Random:
         """A generator keyed by this activation's causal past; the same on every replay."""
         self._rngs += 1
-        return Random(digest(self.scope.root(), self.path, str(self.round), self.past, "rng", str(self._rngs)))
+        return Random(digest(self.scope.root, self.path, str(self.round), self.past, "rng", str(self._rngs)))
 
     def child(self, name: str, *, budget: Budget | None = None) -> Context:
         """A context below this one, for an actor that this actor calls, under a cap of its own if one is given."""
@@ -200,7 +202,7 @@ class Context:
             context = context._parent
 
     def _calls(self, effects: Sequence[Any], by: Speaker, bound: Usage) -> list[Call]:
-        root, past = self.scope.root(), self.past
+        root, past = self.scope.root, self.past
         calls = []
         for effect in effects:
             state = digest(root, self.path, str(self.round), str(self._index), past)

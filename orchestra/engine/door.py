@@ -86,7 +86,7 @@ def described(effect: Any) -> Any:
 
 
 async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
-    """A Fetch without a journal; CallFailed where the back-end raises, or returns fewer or more outcomes than effects."""
+    """A Fetch without a journal; CallFailed where the back-end raises, or gives fewer or more outcomes than effects."""
     try:
         outcomes = await via([seeded(call.effect, Key(call.state, draw)) for call, draw in pairs])
     except OrchestraError:

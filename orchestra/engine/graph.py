@@ -33,7 +33,7 @@ class Node:
     when: Callable[[Sequence[Message]], bool] | None = None
     """A join: fires as soon as this holds for a committed prefix of its inbox, and not at all if it never does."""
     votes: bool = True
-    """Counts in quorums and majorities. A node that does not may hold back the votes of others, by what it passes on."""
+    """Counts in quorums and majorities. One that does not may hold back the votes of others, by what it passes on."""
     on_error: Literal["abstain", "fail"] = "abstain"
     """What a failure of the actor does: the node falls silent this round, or the run fails."""
 
@@ -131,8 +131,9 @@ def _faults(graph: Graph) -> Iterable[str]:
             yield f"node name {node.name[:90]!r}: expected 1 to 80 letters, digits, '_', '-', '.', '>', '@', blanks"
         elif node.name == START:
             yield f"node name {START!r} is taken by the entry"
-        if not callable(node.actor):
-            yield f"node {node.name!r}: expected an actor, got {node.actor!r}"
+        actor: object = node.actor  # of a loaded team it may be anything
+        if not callable(actor):
+            yield f"node {node.name!r}: expected an actor, got {actor!r}"
         key = unicodedata.normalize("NFKC", node.name).casefold()
         if key in seen:
             yield f"two nodes are called {seen[key]!r}" + (f" and {node.name!r}" if seen[key] != node.name else "")

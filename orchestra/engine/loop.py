@@ -65,7 +65,8 @@ class Ahead:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._squash(list(self._open))
+        if self._open:
+            await self._squash(list(self._open))
 
     async def drop(self, step: Step) -> None:
         """Squashes an activation that was started and turned out to be cut off."""

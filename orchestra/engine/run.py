@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Any
 
 from orchestra.digest import canonical, digest
@@ -74,7 +73,7 @@ async def run(
         raise BadInput(f"schedule {schedule!r}: expected 'sequential' or 'speculative'")
     task = as_task(task)
     scope = Scope(
-        cache(lambda: digest(str(seed), task_digest(task))), dict(task.private),
+        digest(str(seed), task_digest(task)), dict(task.private),
         single(journaled(journal) if journal is not None else perform), schedule, notify=notify, journal=journal,
     )  # fmt: skip
     ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None)

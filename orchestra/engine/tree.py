@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
@@ -76,12 +75,13 @@ async def grow(
     """One task, branched. `budget` holds for each leaf's own path, as if it ran alone; `cap` for the tree.
 
     Under a cap leaves run one after another, so that the same ones go on whatever arrives first; trees side by side
-    still fill batches. `start` gives the draws up to a decision, and the tree goes on from there. A tree resumes like a run: it is grown
-    again, and the journal answers. A leaf that the cap does not let go on ends with its best answer so far.
+    still fill batches. `start` gives the draws up to a decision, and the tree goes on from there. A tree resumes like a
+    run: it is grown again, and the journal answers. A leaf that the cap does not let go on ends with its best answer so
+    far.
     """
     task = as_task(task)
     tree = _Tree(branch, journaled(journal) if journal is not None else perform, Ledger(cap) if cap else None)
-    root = cache(lambda: digest(str(seed), task_digest(task)))
+    root = digest(str(seed), task_digest(task))
 
     async def leaf(taken: dict[str, int]) -> None:
         scope = Scope(

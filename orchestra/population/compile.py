@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestra.digest import canonical, digest
-from orchestra.engine.context import Context
+from orchestra.engine import Context, run
 from orchestra.engine.door import Speaker
 from orchestra.errors import BadRole
 from orchestra.models.choose import choose
 from orchestra.models.model import Policy
 from orchestra.population.table import DecisionTable
 from orchestra.team.role import Role
-from orchestra.types import Request, Usage
+from orchestra.trajectory.store import Run
+from orchestra.trajectory.trajectory import Trajectory
+from orchestra.types import Reply, Request, Task, Usage, View
 from orchestra.worlds.bins import Bins
 
 
@@ -41,6 +44,37 @@ async def compile_table(
     probs = np.exp(scores - scores.max(axis=1, keepdims=True))
     probs /= probs.sum(axis=1, keepdims=True)
     return DecisionTable(_source(requests, weights), rows, probs.astype(np.float32), role.choices)
+
+
+async def compile_in(
+    folder: Run, role: Role[Any], bins: Bins, policy: Policy, keys: NDArray[np.int64]
+) -> tuple[DecisionTable | None, Trajectory]:
+    """`compile_table` as a run of its own, journaled in a run folder: what is there is not asked again.
+
+    Without a table the model failed, and the trajectory says how.
+    """
+    tables: list[DecisionTable] = []
+    actor = _Compile(role, bins, policy, keys, tables)
+    trajectory = await run(actor, Task("compile", role.name), journal=folder.journal("compile"))
+    folder.add(trajectory)
+    await folder.flushed()
+    return (tables[0] if tables else None), trajectory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compile:
+    """An actor that leaves a table."""
+
+    role: Role[Any]
+    bins: Bins
+    policy: Policy
+    keys: NDArray[np.int64]
+    tables: list[DecisionTable]
+    name: str = "compile"
+
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        self.tables.append(await compile_table(self.role, self.bins, self.policy, self.keys, ctx))
+        return Reply(f"{len(self.keys)} keys")
 
 
 def _source(requests: list[Request], weights: str) -> str:

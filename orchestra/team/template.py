@@ -31,9 +31,11 @@ SPECIAL = re.compile(
 )
 """Control tokens of common chat templates: refused in roles and teams, inert in data."""
 
-FILTERS = frozenset(
-    ["abs", "capitalize", "count", "d", "default", "e", "escape", "first", "float", "int", "items", "join", "last", "length", "list", "lower", "map", "min", "max", "reject", "rejectattr", "replace", "reverse", "round", "select", "selectattr", "sort", "string", "title", "tojson", "trim", "truncate", "unique", "upper"]
-)
+FILTERS = frozenset((
+    "abs", "capitalize", "count", "d", "default", "e", "escape", "first", "float", "int", "items", "join", "last",
+    "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "select",
+    "selectattr", "sort", "string", "title", "tojson", "trim", "truncate", "unique", "upper",
+))  # fmt: skip
 """Filters whose work is bounded by what they are given; `join` and `replace` take constants alone."""
 
 _READS = (

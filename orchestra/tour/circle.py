@@ -6,7 +6,6 @@ tour that was stopped goes on where it was, and a finished one is told again fro
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,25 +29,23 @@ def tour(folder: Path, *, model: str, sizes: Sizes, seed: int, report_progress: 
     before = going.stage("untrained", lambda: team.untrained(going))
     collected = going.stage("collect", lambda: team.collect(going))
     held_out = ["--held-out", *(str(folder / "held-out" / name) for name in team.SYSTEMS)]
-    options = ["--epochs", str(sizes.epochs), "--per-task", str(sizes.per_task), "--roles", *TEAM, *held_out]
+    schedule = ["--epochs", str(sizes.epochs), "--lr", str(sizes.lr)]
+    options = [*schedule, "--per-task", str(sizes.per_task), "--roles", *TEAM, *held_out]
     fitted = going.stage("train team", lambda: train.sft(going, "collected", "team", *options))
     after = going.stage("trained", lambda: team.trained(going, before))
     going.stage("expert", lambda: citizen.record_expert(going))
-    epochs = ["--epochs", str(sizes.citizen_epochs)]
-    citizens = going.stage("train citizen", lambda: train.sft(going, "expert", "citizen", *epochs))
+    schedule = ["--epochs", str(sizes.citizen_epochs), "--lr", str(sizes.lr)]
+    citizens = going.stage("train citizen", lambda: train.sft(going, "expert", "citizen", *schedule))
     population = going.stage("population", lambda: citizen.simulated(going))
+    systems = before["systems"]
     result = {
-        "stages": [{"name": name, "seconds": seconds} for name, seconds in going.seconds.items()],
-        "before": before,
-        "collected": collected,
-        "trained": {name: _without_curve(row) for done in (fitted, citizens) for name, row in done["policies"].items()},
+        "stages": going.stages,
+        "before": {**systems["team"], "baselines": {name: systems[name] for name in team.SYSTEMS[1:]}},
+        "after": {**after, "baselines": {}},
+        "prompts": before["prompts"],
+        "yields": collected["yields"],
         "losses": {name: row["curve"] for done in (fitted, citizens) for name, row in done["policies"].items()},
-        "after": after,
         "population": population,
+        "run_dir": str(folder),
     }
-    result["text"] = report.write(folder, json.loads(json.dumps(result)))
-    return result
-
-
-def _without_curve(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "curve"}
+    return {**result, "text": report.write(folder, result)}

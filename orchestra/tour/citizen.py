@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from orchestra.credit import Scored, nested_mean
-from orchestra.engine import Context, run
+from orchestra.engine import run
+from orchestra.errors import RunFailed
 from orchestra.learning.adapters import bind
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
-from orchestra.population import DecisionTable, Outcome, agreement, compile_table, expert_decisions, simulate, threshold
+from orchestra.population import DecisionTable, Outcome, agreement, compile_in, expert_decisions, simulate, threshold
 from orchestra.population.frontier import occurring_keys, split
 from orchestra.roles import citizen
 from orchestra.topologies import solo
 from orchestra.tour.plan import Tour, wait
-from orchestra.types import Reply, Request, Task, View
+from orchestra.types import Request, Task
 from orchestra.worlds.epidemic import BINS
 from orchestra.worlds.scenario import Scenario
 
@@ -60,35 +61,16 @@ def simulated(tour: Tour) -> dict[str, Any]:
         "trained": Policy("citizen", tour.model, str(bound.folder), bound.version),
     }
     found: dict[str, Any] = {}
+    keys = np.arange(BINS.size, dtype=np.int64)
     for name, policy in policies.items():
-        table = wait(_compiled(tour, name, policy))
+        with tour.run(f"tables/{name}") as folder:
+            table, trajectory = wait(compile_in(folder, citizen, BINS, policy, keys))
+        if table is None:
+            raise RunFailed(f"compiling the {name} citizen failed: {trajectory.error}")
         table.save(tour.folder / f"table-{name}.safetensors")
         found[name] = _figures(table, _epidemic(tour, name, table), tour)
     found["expert"] = _figures(threshold(), _epidemic(tour, "expert", threshold()), tour)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Compile:
-    """An actor that asks a policy for every key of the epidemic and leaves the table."""
-
-    policy: Policy
-    tables: list[DecisionTable]
-    name: str = "compile"
-
-    async def __call__(self, view: View, ctx: Context) -> Reply:
-        keys = np.arange(BINS.size, dtype=np.int64)
-        self.tables.append(await compile_table(citizen, BINS, self.policy, keys, ctx))
-        return Reply(f"{BINS.size} keys")
-
-
-async def _compiled(tour: Tour, name: str, policy: Policy) -> DecisionTable:
-    tables: list[DecisionTable] = []
-    with tour.run(f"tables/{name}") as folder:
-        trajectory = await run(_Compile(policy, tables), Task("compile", "epidemic"), journal=folder.journal("compile"))
-        folder.add(trajectory)
-        await folder.flushed()
-    return tables[0]
 
 
 def _epidemic(tour: Tour, name: str, table: DecisionTable) -> Outcome:
@@ -104,15 +86,15 @@ def _epidemic(tour: Tour, name: str, table: DecisionTable) -> Outcome:
 
 
 def _figures(table: DecisionTable, outcome: Outcome, tour: Tour) -> dict[str, Any]:
-    unseen = split(occurring_keys(), seed=tour.seed).held_out
-    drawn = agreement(table, threshold(), outcome.decisions)
+    seen, unseen = split(occurring_keys(), seed=tour.seed)
+    drawn, on_seen, on_unseen = (
+        agreement(table, threshold(), outcome.decisions, keys=keys) for keys in (None, seen, unseen)
+    )
     return {
         "keys": len(table.rows),
         "agreement_decisions": drawn.decisions,
-        "agreement_keys": agreement(
-            table, threshold(), outcome.decisions, keys=split(occurring_keys(), seed=tour.seed).train
-        ).keys,
-        "agreement_unseen_keys": agreement(table, threshold(), outcome.decisions, keys=unseen).keys,
+        "agreement_keys": on_seen.keys,
+        "agreement_unseen_keys": on_unseen.keys,
         "constant": drawn.constant,
         **outcome.metrics(),
         "agents": outcome.agents,

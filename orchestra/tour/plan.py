@@ -36,18 +36,19 @@ class Sizes:
     contrast: int = 24
     """Items under whose right and wrong draws the verifier and the refiner are grown."""
     branch: int = 3
-    epochs: int = 4
-    per_task: int = 2
-    """Most rows of one item and role."""
+    per_task: int = 1
+    """Most rows of one item and role: right answers to one item are mostly the same text."""
+    epochs: int = 3
+    lr: float = 6e-4
     decisions: int = 300
     """Of the expert, to train the citizen on."""
-    citizen_epochs: int = 4
+    citizen_epochs: int = 2
     agents: int = 1_000_000
     days: int = 60
 
 
-SMALL: Final = Sizes(4, 8, 12, 2, 2, 2, 1, 1, 12, 1, 2_000, 5)
-"""A tour of seconds, for tests with a model that knows nothing."""
+SMALL: Final = Sizes(4, 8, 24, 2, 2, 2, 1, 1, 6e-4, 12, 1, 2_000, 5)
+"""A tour of a minute, to see that everything runs; its figures mean nothing."""
 
 
 @dataclass
@@ -60,8 +61,8 @@ class Tour:
     seed: int
     benchmark: Benchmark
     report: Report
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Stage -> how long it took, when it was done."""
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    """Name, seconds and figures of each stage so far."""
 
     @cached_property
     def model(self) -> Model:
@@ -86,7 +87,7 @@ class Tour:
             saved = {"figures": figures, "seconds": round(time.monotonic() - began, 1)}
             file.parent.mkdir(parents=True, exist_ok=True)
             write_record(file, saved, version=RECORD)
-        self.seconds[name] = float(saved["seconds"])
+        self.stages.append({"name": name, **saved})
         return dict(saved["figures"])
 
 

@@ -17,7 +17,7 @@ TEAM: Final = ("generator", "verifier", "refiner")
 _SUMS: Final = (("What is 48 + 35?", "83", "73"), ("What is 21 + 16?", "37", "37"), ("What is 67 + 58?", "125", "125"))
 """Of the examples: question, answer, and what was proposed."""
 _PROPOSED = "{{ prompt }}\nProposed: {{ inbox[0].answer or 'nothing' }}"
-_JUDGED = "Proposed: {{ inbox[0].answer or 'nothing' }}\nVerdict: {{ inbox[-1].content }}\n{{ prompt }}"
+_JUDGED = "{{ prompt }}\nVerdict: {{ inbox[-1].content }}\nProposed: {{ inbox[0].answer or 'nothing' }}"
 _FORM = ' Reply in the form "Answer: N".'
 _SHORT: Final[dict[str, Any]] = {"max_tokens": 24, "stop": ("\n",), "temperature": 0.0}
 
@@ -27,18 +27,18 @@ def _roles() -> dict[str, dict[str, Role[Any]]]:
     form = {
         "generator": replace(plain["generator"], prompt="{{ prompt }}" + _FORM),
         "verifier": replace(plain["verifier"], prompt=_PROPOSED + "\nReply yes if that is right, no if it is wrong."),
-        "refiner": replace(plain["refiner"], prompt=_JUDGED + _FORM),
+        "refiner": replace(plain["refiner"], prompt=_JUDGED + "\n" + _FORM.strip()),
     }
     solved = [(asked, f"Answer: {right}") for asked, right, _ in _SUMS]
     judged = [(f"{asked}\nProposed: {given}", _verdict(right, given)) for asked, right, given in _SUMS]
     refined = [
-        (f"Proposed: {given}\nVerdict: {_verdict(right, given)}\n{asked}", f"Answer: {right}")
+        (f"{asked}\nVerdict: {_verdict(right, given)}\nProposed: {given}", f"Answer: {right}")
         for asked, right, given in _SUMS
     ]
     examples = {
         "generator": _shown(plain["generator"], "{{ prompt }}", solved),
-        "verifier": _shown(plain["verifier"], _PROPOSED, judged[:2]),
-        "refiner": _shown(plain["refiner"], _JUDGED, refined[:2]),
+        "verifier": _shown(plain["verifier"], _PROPOSED, judged),
+        "refiner": _shown(plain["refiner"], _JUDGED, refined),
     }
     return {"plain": plain, "form": form, "examples": examples}
 

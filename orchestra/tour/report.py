@@ -29,22 +29,16 @@ def write(folder: Path, result: Mapping[str, Any]) -> str:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """The tour's one table, in four parts."""
-    before, after = result["before"], result["after"]
-    rows = [*(before["systems"][name] for name in ("team", "single", "self_consistency")), after]
+    after, prompts = result["after"], {"trained": "examples", **result["prompts"]}
     lines = ["| system | prompt | strict | flexible | unparseable | tokens a task |", "|---|---|---|---|---|---|"]
-    for row in rows:
-        prompt = before["prompts"].get(row["system"], "examples")
-        lines.append(
-            f"| {NAMES[row['system']]} | {prompt} | {_interval(row['strict'])} | {_interval(row['flexible'])} "
-            f"| {row['unparseable']} of {row['n']} | {row['tokens_per_task']:.0f} |"
-        )
+    lines += [_row(row, prompts[row["system"]]) for row in _systems(result)]
     lines += [
         "",
         _verdict(after),
         "",
         "| role | decisions with a value | good |",
         "|---|---|---|",
-        *(f"| {role} | {y['decisions']} | {y['good']} |" for role, y in result["collected"]["yields"].items()),
+        *(f"| {role} | {y['decisions']} | {y['good']} |" for role, y in result["yields"].items()),
         "",
         "| citizen | agrees: decisions | keys trained | keys unseen | attack rate | isolating | agent-steps/s |",
         "|---|---|---|---|---|---|---|",
@@ -56,6 +50,16 @@ def markdown(result: Mapping[str, Any]) -> str:
         f"| all | {sum(stage['seconds'] for stage in result['stages']):.1f} |",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _row(row: Mapping[str, Any], prompt: str) -> str:
+    cells = [NAMES[row["system"]], prompt, _interval(row["strict"]), _interval(row["flexible"])]
+    cells += [f"{row['unparseable']} of {row['n']}", f"{row['tokens_per_task']:.0f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _systems(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [result["before"], *result["before"]["baselines"].values(), result["after"]]
 
 
 def _verdict(after: Mapping[str, Any]) -> str:
@@ -89,7 +93,7 @@ def plot(folder: Path, result: Mapping[str, Any]) -> list[Path]:
 
 def _accuracy(axes: Any, result: Mapping[str, Any]) -> None:
     """Squares are strict, circles flexible."""
-    for number, row in enumerate((*result["before"]["systems"].values(), result["after"])):
+    for number, row in enumerate(_systems(result)):
         for rule, marker in (("strict", "s"), ("flexible", "o")):
             mean, low, high = (row[rule][k] for k in ("mean", "ci_low", "ci_high"))
             reach = [[max(0.0, mean - low)], [max(0.0, high - mean)]]

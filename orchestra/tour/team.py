@@ -20,7 +20,7 @@ from orchestra.types import Task
 SYSTEMS = ("team", "single", "self_consistency")
 TRAINED_PROMPT = "examples"
 """The prompts that the trained team has; fixed before training."""
-WARM = 0.8
+WARM = 0.7
 """Temperature of sampling to learn from, and of self-consistency; all else is greedy."""
 
 
@@ -44,19 +44,22 @@ def untrained(tour: Tour) -> dict[str, Any]:
     """Chooses each system's prompt on development items, then measures all three on held-out ones at equal tokens."""
     development = _choose_prompts(tour)
     best = {system: max(PROMPTS, key=lambda p: development[system][p]["flexible"]) for system in SYSTEMS}
-    results = {"team": _measure(tour, "team", build(tour, "team", best["team"]))}
-    results["single"] = _measure(tour, "single", build(tour, "single", best["single"]))
+    results = {"team": measure(tour, "team", build(tour, "team", best["team"]))}
+    results["single"] = measure(tour, "single", build(tour, "single", best["single"]))
     spent = {item.task: item.usage.tokens for item in results["team"].items}
     sample = development["single"][best["self_consistency"]]["tokens"]
 
     def vote(task: Task) -> Team:
         return build(tour, "self_consistency", best["self_consistency"], samples=samples_for(spent[task.id], sample))
 
-    results["self_consistency"] = _measure(tour, "self_consistency", vote, per_task=True)
+    results["self_consistency"] = measure(tour, "self_consistency", vote, per_task=True)
     return {
         "prompts": best,
         "development": development,
-        "systems": {name: {**result.summary(), "right": result.right()} for name, result in results.items()},
+        "systems": {
+            name: {**result.summary(), "right": result.right(), "run_dir": str(tour.folder / "held-out" / name)}
+            for name, result in results.items()
+        },
     }
 
 
@@ -98,13 +101,14 @@ def trained(tour: Tour, before: Mapping[str, Any]) -> dict[str, Any]:
         name: Policy(name, tour.model, str(bound.folder), bound.version)
         for name, bound in bind(tour.folder / "adapters" / "team").items()
     }
-    after = _measure(tour, "trained", build(tour, "team", TRAINED_PROMPT, adapters=policies))
+    after = measure(tour, "trained", build(tour, "team", TRAINED_PROMPT, adapters=policies))
     systems = before["systems"]
     best = max(SYSTEMS, key=lambda name: systems[name]["flexible"]["mean"])
     paired = mcnemar(after.right("strict"), systems[best]["right"])
     untrained_best = systems[best]["flexible"]["mean"]
     return {
         **after.summary(),
+        "run_dir": str(tour.folder / "held-out" / "trained"),
         "best_untrained": best,
         "ratio": round(after.strict.mean / untrained_best, 3) if untrained_best else None,
         "paired": paired._asdict(),
@@ -133,7 +137,8 @@ def _choose_prompts(tour: Tour) -> dict[str, dict[str, dict[str, float]]]:
     return found
 
 
-def _measure(tour: Tour, name: str, system: Any, *, per_task: bool = False) -> Result:
+def measure(tour: Tour, name: str, system: Any, *, per_task: bool = False) -> Result:
+    """A system on the held-out items."""
     with tour.run(f"held-out/{name}") as folder:
         return wait(
             evaluate(
