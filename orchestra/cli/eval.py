@@ -13,7 +13,7 @@ from orchestra.cli.baselines import Course, Match, baseline
 from orchestra.cli.options import Benchmark, BudgetOptions, PaceOptions, RunOptions, Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
 from orchestra.cli.policies import policies, weights
-from orchestra.cli.runs import failed, failure, opened, save_result, wait
+from orchestra.cli.runs import failed, opened, save_result, wait
 from orchestra.cli.tasks import TaskOptions, chosen, described
 from orchestra.cli.verdict import against, told
 from orchestra.errors import BadInput
@@ -96,7 +96,7 @@ async def _all(
 def _figures(measured: Result, folder: Run) -> dict[str, Any]:
     """The summary of a system, tasks without a single reply counted as failed. Raises RunFailed if they all are."""
     found = (folder.get(item.trajectory) for item in measured.items)
-    reasons = [why for trajectory in found if trajectory is not None and (why := failure(trajectory)) is not None]
+    reasons = [why for trajectory in found if trajectory is not None and (why := trajectory.error) is not None]
     if len(reasons) == len(measured.items):
         raise failed(f"{measured.system}: all {len(reasons)} tasks failed, the first with: {reasons[0]}", folder)
     return {**measured.summary(), "failed": len(reasons)}

@@ -11,7 +11,7 @@ from orchestra.cli import teams
 from orchestra.cli.options import BudgetOptions, RunOptions, Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
 from orchestra.cli.policies import policies, weights
-from orchestra.cli.runs import failed, failure, opened, spent, wait
+from orchestra.cli.runs import failed, opened, spent, wait
 from orchestra.cli.screen import safe, said
 from orchestra.engine import Budget
 from orchestra.engine.run import as_task, run_id
@@ -39,7 +39,7 @@ def run(
     spec = {"team": graph.digest, "weights": weights(graph), "task": text, "budget": asdict(caps)}
     with opened("run", spec, keep) as folder:
         done = wait(_streamed(graph, as_task(text), folder, keep.seed, budget))
-    if (why := failure(done)) is not None:
+    if (why := done.error) is not None:
         raise failed(why, folder)
     usage = spent(done.usage)
     value = {

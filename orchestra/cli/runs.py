@@ -15,7 +15,6 @@ from orchestra.cli.options import RunOptions
 from orchestra.digest import canonical, digest
 from orchestra.errors import BadInput, RunFailed
 from orchestra.trajectory.store import Run, open_run
-from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Usage
 
 T = TypeVar("T")
@@ -49,13 +48,6 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from group
-
-
-def failure(trajectory: Trajectory) -> str | None:
-    """Why a run failed: its own error, or that of its first call where no call gave a reply; None: it did not."""
-    if trajectory.error is not None or any(decision.completion is not None for decision in trajectory.decisions):
-        return trajectory.error
-    return next((decision.error for decision in trajectory.decisions), None)
 
 
 def failed(why: str, folder: Run) -> RunFailed:

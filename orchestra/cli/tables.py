@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from orchestra.cli.runs import failed, failure, wait
+from orchestra.cli.runs import failed, wait
 from orchestra.digest import digest
 from orchestra.errors import BadInput
 from orchestra.models.model import Policy
@@ -59,7 +59,7 @@ class Asked:
         keys = np.arange(BINS.size, dtype=np.int64)
         table, trajectory = wait(compile_in(folder, citizen, BINS, self.policy, keys))
         if table is None:
-            raise failed(failure(trajectory) or "no table was compiled", folder)
+            raise failed(trajectory.error or "no table was compiled", folder)
         table.save(folder.path / FILE)
         return table, trajectory.usage.calls
 

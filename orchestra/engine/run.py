@@ -98,7 +98,10 @@ async def once(actor: Actor, task: Task, ctx: Context) -> tuple[Leaf, list[Decis
         reason, error = "error", _line(failure)
         ctx.event("failure", error)
     items = ctx.record.flat()
-    taken = tuple(item.key for item in items if isinstance(item, Decision) and item.completion is not None)
+    decisions = [item for item in items if isinstance(item, Decision)]
+    taken = tuple(made.key for made in decisions if made.completion is not None)
+    if decisions and not taken and error is None:
+        error = decisions[0].error  # every node abstained, since no call gave a reply: the run failed
     return Leaf(taken, reply.answer, reason, ctx.record.total(), ctx.rounds, reply.content, error), items
 
 
