@@ -34,7 +34,14 @@ def tour(folder: Path, *, model: str, sizes: Sizes, seed: int, report_progress: 
     fitted = going.stage("train team", lambda: train.sft(going, "collected", "team", *options))
     after = going.stage("trained", lambda: team.trained(going, before))
     going.stage("expert", lambda: citizen.record_expert(going))
-    schedule = ["--epochs", str(sizes.citizen_epochs), "--lr", str(sizes.lr)]
+    schedule = [
+        "--epochs",
+        str(sizes.citizen_epochs),
+        "--lr",
+        str(sizes.citizen_lr),
+        "--batch",
+        str(sizes.citizen_batch),
+    ]
     citizens = going.stage("train citizen", lambda: train.sft(going, "expert", "citizen", *schedule))
     population = going.stage("population", lambda: citizen.simulated(going))
     systems = before["systems"]

@@ -42,12 +42,18 @@ class Sizes:
     lr: float = 6e-4
     decisions: int = 300
     """Of the expert, to train the citizen on."""
-    citizen_epochs: int = 2
+    citizen_epochs: int = 3
+    citizen_lr: float = 1e-3
+    citizen_batch: int = 4
+    """Rows are few and short: smaller steps, more of them."""
     agents: int = 1_000_000
     days: int = 60
 
 
-SMALL: Final = Sizes(4, 8, 24, 2, 2, 2, 1, 1, 6e-4, 12, 1, 2_000, 5)
+SMALL: Final = Sizes(
+    development=4, held_out=8, training=24, samples=2, contrast=2, branch=2, epochs=1,
+    decisions=12, citizen_epochs=1, agents=2_000, days=5,
+)  # fmt: skip
 """A tour of a minute, to see that everything runs; its figures mean nothing."""
 
 
