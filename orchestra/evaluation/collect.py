@@ -23,7 +23,7 @@ from orchestra.team import Agent, Team
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.store import Run
 from orchestra.trajectory.trajectory import Trajectory
-from orchestra.types import FrozenMap, Task
+from orchestra.types import FrozenMap, Key, Task
 
 T = TypeVar("T")
 
@@ -103,16 +103,22 @@ def credit(trajectories: Sequence[Trajectory], benchmark: Benchmark, folder: Run
 
 
 def yields(trajectories: Sequence[Trajectory], tables: Sequence[Table], over: float = 0.5) -> list[Yield]:
-    """Decisions with a value, and those above the threshold, of each role; a value of exactly `over` is not good."""
-    seen: dict[str, int] = {}
-    good: dict[str, int] = {}
+    """Of each role, decisions with a value and those above the threshold; a value of exactly `over` is not good.
+
+    A decision that several trees of a task share counts once, and is good if it is in any of them.
+    """
+    good: dict[tuple[str, str, Key], bool] = {}
     for tree, table in zip(trajectories, tables, strict=True):
         for decision in tree.decisions:
             value = table.rows[decision.key].value
             if value is not None:
-                seen[decision.role] = seen.get(decision.role, 0) + 1
-                good[decision.role] = good.get(decision.role, 0) + (value > over)
-    return [Yield(role, count, good[role]) for role, count in seen.items()]
+                name = (decision.role, tree.task.id, decision.key)
+                good[name] = good.get(name, False) or value > over
+    roles = dict.fromkeys(role for role, _, _ in good)
+    return [
+        Yield(role, sum(r == role for r, _, _ in good), sum(found for (r, _, _), found in good.items() if r == role))
+        for role in roles
+    ]
 
 
 def _first(team: Team) -> Agent:
