@@ -176,10 +176,10 @@ def _check_answers(function: Callable[..., Team], roles: Mapping[str, Role[Any]]
     assert answer == TASK.gold, f"{team.name}: all its agents answer {TASK.gold}, and it says {answer!r}"
     for failure in (CallFailed("the model is gone"), RuntimeError("the model broke")):
         result = _run(assembled(function, Scripted(_failing(failure)), roles), 0)
-        assert result.answer is None and result.error and result.stopped_by != "error", (
-            f"{team.name}: its models fail, so its nodes must abstain and the run must say so; it says "
-            f"{result.answer!r}, error {result.error!r}, stopped by {result.stopped_by!r}"
-        )
+        said = f"it says {result.answer!r}, error {result.error!r}"
+        assert result.answer is None, f"{team.name}: its models fail, so it must abstain; {said}"
+        assert result.stopped_by != "error", f"{team.name}: its models fail, so its nodes must abstain; {said}"
+        assert result.error, f"{team.name}: its models fail, and the run must say so; {said}"
 
 
 def _run(team: Team, seed: int, **options: Any) -> Trajectory:

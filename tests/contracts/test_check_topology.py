@@ -179,7 +179,7 @@ def undrawn(agents: Sequence[Agent]) -> Team:
         (backdoor, "sequential made 3 calls for 2"),
         (stubborn, "all its agents answer 91, and it says '7'"),
         (guessing, "must abstain; it says '7'"),
-        (brittle, "must abstain; it says None, error"),
+        (brittle, "its nodes must abstain; it says None, error"),
     ],
 )
 def test_each_broken_promise_is_found(function, broken):
