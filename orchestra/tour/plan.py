@@ -84,15 +84,14 @@ class Tour:
     def stage(self, name: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """The figures of a stage: saved ones if it was finished before, else those of doing it now."""
         file = self.folder / "stages" / f"{name}.json"
-        if file.exists():
-            saved = read_record(file, version=RECORD)
-        else:
+        if not file.exists():
             print(f"tour: {name}", file=sys.stderr)
             began = time.monotonic()
             figures = dict(work())
-            saved = {"figures": figures, "seconds": round(time.monotonic() - began, 1)}
+            seconds = round(time.monotonic() - began, 1)
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_record(file, saved, version=RECORD)
+            write_record(file, {"figures": figures, "seconds": seconds}, version=RECORD)
+        saved = read_record(file, version=RECORD)  # also when it was just written: a tour told again reads the same
         self.stages.append({"name": name, **saved})
         return dict(saved["figures"])
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from orchestra.atomic import write_atomic
 from orchestra.errors import missing_extra
+from orchestra.tour.prompts import TEAM
 
 NAMES = {
     "team": "team, untrained",
@@ -16,6 +17,9 @@ NAMES = {
     "self_consistency": "self-consistency",
     "trained": "team, trained",
 }
+
+
+POPULATIONS: Final = ("base", "trained", "expert")
 
 
 def write(folder: Path, result: Mapping[str, Any]) -> str:
@@ -38,11 +42,11 @@ def markdown(result: Mapping[str, Any]) -> str:
         "",
         "| role | decisions with a value | good |",
         "|---|---|---|",
-        *(f"| {role} | {y['decisions']} | {y['good']} |" for role, y in result["yields"].items()),
+        *(f"| {role} | {y['decisions']} | {y['good']} |" for role, y in _in_order(result["yields"], TEAM)),
         "",
         "| citizen | agrees: decisions | keys trained | keys unseen | attack rate | isolating | agent-steps/s |",
         "|---|---|---|---|---|---|---|",
-        *(_population(name, row) for name, row in result["population"].items()),
+        *(_population(name, row) for name, row in _in_order(result["population"], POPULATIONS)),
         "",
         "| stage | seconds |",
         "|---|---|",
@@ -113,10 +117,14 @@ def _losses(axes: Any, result: Mapping[str, Any]) -> None:
 
 
 def _curves(axes: Any, result: Mapping[str, Any]) -> None:
-    for name, row in result["population"].items():
+    for name, row in _in_order(result["population"], POPULATIONS):
         axes.plot([100 * count / row["agents"] for count in row["infectious"]], label=name)
     axes.set(xlabel="day", ylabel="infectious, % of all agents")
     axes.legend(frameon=False)
+
+
+def _in_order(rows: Mapping[str, Any], names: Sequence[str]) -> list[tuple[str, Any]]:
+    return [(name, rows[name]) for name in names if name in rows]
 
 
 def _population(name: str, row: Mapping[str, Any]) -> str:
