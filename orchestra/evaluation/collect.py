@@ -7,10 +7,8 @@ roles behind it have something to learn.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from orchestra.credit.credit import Scored, Table
 from orchestra.credit.nested_mean import nested_mean
@@ -18,14 +16,12 @@ from orchestra.engine import Full, Spoken, grow
 from orchestra.engine.run import run_id
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark
-from orchestra.evaluation.evaluate import Progress, leaf_scores
+from orchestra.evaluation.evaluate import Progress, each, leaf_scores
 from orchestra.team import Agent, Team
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.store import Run
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import FrozenMap, Key, Task
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ async def trees(
     async def one(task: Task) -> Trajectory:
         return await grow(team, task, branch, seed=seed, journal=_journal(folder, team, task, seed))
 
-    return await _all(one, tasks, folder, concurrency, progress)
+    return await each(one, tasks, folder, concurrency, progress)
 
 
 async def contrast(
@@ -79,7 +75,7 @@ async def contrast(
     async def sample(task: Task) -> Trajectory:
         return await grow(sampler, task, many, seed=seed, journal=_journal(folder, team, task, seed))
 
-    sampled = await _all(sample, tasks, folder, concurrency, progress)
+    sampled = await each(sample, tasks, folder, concurrency, progress)
     starts = [start for tree in sampled if (start := _right_and_wrong(tree, benchmark))][:items]
     one_each = Full(branch, FrozenMap({first.role.name: 1}))
 
@@ -88,7 +84,7 @@ async def contrast(
         journal = _journal(folder, team, task, seed)
         return await grow(team, task, one_each, seed=seed, journal=journal, start={state: draw})
 
-    return sampled + await _all(grown, [s for pair in starts for s in pair], folder, concurrency, progress)
+    return sampled + await each(grown, [s for pair in starts for s in pair], folder, concurrency, progress)
 
 
 def credit(trajectories: Sequence[Trajectory], benchmark: Benchmark, folder: Run, rule: str = "strict") -> list[Table]:
@@ -140,27 +136,3 @@ def _right_and_wrong(tree: Trajectory, benchmark: Benchmark) -> tuple[tuple[Task
 def _journal(folder: Run, team: Team, task: Task, seed: int) -> Journal:
     """One journal for all trees of a team on a task, so that what was sampled is not sampled again."""
     return folder.journal(run_id(team, task, seed))
-
-
-async def _all(
-    work: Callable[[T], Awaitable[Trajectory]],
-    of: Sequence[T],
-    folder: Run,
-    concurrency: int,
-    progress: Progress | None,
-) -> list[Trajectory]:
-    limit, done = asyncio.Semaphore(concurrency), [0]
-
-    async def one(thing: T) -> Trajectory:
-        async with limit:
-            trajectory = await work(thing)
-            folder.add(trajectory)
-            done[0] += 1
-            if progress is not None:
-                progress(done[0], len(of))
-            return trajectory
-
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(one(thing)) for thing in of]
-    await folder.flushed()
-    return [task.result() for task in running]

@@ -7,9 +7,9 @@ the run folder; scores are made from trajectories alone, so scoring again calls 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestra.engine import Actor, Budget, run
 from orchestra.engine.run import run_id
@@ -19,6 +19,8 @@ from orchestra.evaluation.statistics import Interval, mean_interval, wilson
 from orchestra.trajectory.store import Run
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Task, Usage
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -117,23 +119,37 @@ async def evaluate(
     """
     if not tasks:
         raise BadInput(f"evaluation of {name!r} has no tasks; fix: --n of at least 1")
-    limit, done = asyncio.Semaphore(concurrency), [0]
 
     async def one(task: Task) -> Trajectory:
+        actor: Any = system(task) if per_task else system  # type: ignore[call-arg,arg-type]
+        return await run(actor, task, seed=seed, budget=budget, journal=folder.journal(run_id(actor, task, seed)))
+
+    return score(await each(one, tasks, folder, concurrency, progress), benchmark, name)
+
+
+async def each(
+    work: Callable[[T], Awaitable[Trajectory]],
+    things: Sequence[T],
+    folder: Run,
+    concurrency: int,
+    progress: Progress | None,
+) -> list[Trajectory]:
+    """Does the work for each thing, `concurrency` at a time; the trajectories, in order, once all are on disk."""
+    limit, done = asyncio.Semaphore(concurrency), [0]
+
+    async def one(thing: T) -> Trajectory:
         async with limit:
-            actor: Any = system(task) if per_task else system  # type: ignore[call-arg,arg-type]
-            journal = folder.journal(run_id(actor, task, seed))
-            trajectory = await run(actor, task, seed=seed, budget=budget, journal=journal)
+            trajectory = await work(thing)
             folder.add(trajectory)
             done[0] += 1
             if progress is not None:
-                progress(done[0], len(tasks))
+                progress(done[0], len(things))
             return trajectory
 
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(one(task)) for task in tasks]
+        running = [group.create_task(one(thing)) for thing in things]
     await folder.flushed()
-    return score([task.result() for task in running], benchmark, name)
+    return [task.result() for task in running]
 
 
 def score(trajectories: Sequence[Trajectory], benchmark: Benchmark, name: str) -> Result:
