@@ -14,9 +14,14 @@ from orchestra.digest import canonical, digest
 from orchestra.errors import BadData, Damaged, Unavailable
 
 
-def fsync_dir(folder: Path) -> None:
-    """Makes renames inside this folder durable: without it a power cut may bring the old name back."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def fsync(path: Path) -> None:
+    """Brings a file's bytes to disk, or the names in a folder: without that a power cut may bring an old name back.
+
+    Of folders nothing is done on Windows, which cannot open them, and journals their entries itself.
+    """
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -32,10 +37,9 @@ def replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        fsync(part)
         part.replace(path)
-        fsync_dir(path.parent)
+        fsync(path.parent)
     except OSError as error:
         raise Unavailable(
             f"cannot write {path}: {error.strerror or error}; fix: free space or choose another folder"

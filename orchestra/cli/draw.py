@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,8 +9,8 @@ import typer
 from orchestra.cli.options import Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
 from orchestra.cli.teams import plan
-from orchestra.engine.graph import START, Graph
 from orchestra.errors import BadInput, UnknownName
+from orchestra.team.draw import dot
 
 
 @grouped
@@ -29,31 +28,6 @@ def draw(
     graph = plan(team, options).sketch()
     text = graph.to_mermaid() if format == "mermaid" else dot(graph)
     result({"format": format, "text": text}, text, json)
-
-
-def dot(graph: Graph) -> str:
-    """The graph in Graphviz's language; a nested team is a cluster, entered and left at its point."""
-    return "\n".join(["digraph {", "  rankdir=LR", *_lines(graph, "n", "  "), "}"])
-
-
-def _lines(graph: Graph, prefix: str, indent: str) -> Iterator[str]:
-    ids = {node.name: f"{prefix}_{number}" for number, node in enumerate(graph.nodes)}
-    yield f"{indent}{prefix} [shape=point]"
-    for node in graph.nodes:
-        if isinstance(node.actor, Graph):
-            yield f"{indent}subgraph cluster_{ids[node.name]} {{"
-            yield f"{indent}  label={_quoted(node.name)}"
-            yield from _lines(node.actor, ids[node.name], indent + "  ")
-            yield f"{indent}}}"
-        else:
-            yield f"{indent}{ids[node.name]} [label={_quoted(node.name)}, shape={'box' if node.votes else 'hexagon'}]"
-    for edge in graph.edges:
-        source = prefix if edge.src == START else ids[edge.src]
-        yield f"{indent}{source} -> {ids[edge.dst]}{' [style=dotted]' if edge.kind == 'temporal' else ''}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def register(app: typer.Typer) -> None:

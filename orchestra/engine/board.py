@@ -186,10 +186,6 @@ class Board:
         state = self._round(step.round)
         return sum(not self._shown_silent(state, node, here) for node in self.plan.order[here : place[step.node]])
 
-    def memories(self) -> dict[str, object]:
-        """What the nodes remember, by name."""
-        return {self.graph.nodes[i].name: kept for i, (kept, _) in self._memory.items()}
-
     def _round(self, round: int) -> _Round:
         state = self._rounds.get(round)
         if state is None:

@@ -8,7 +8,6 @@ stays, for readers that bound it.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from orchestra.atomic import fsync_dir, write_atomic
+from orchestra.atomic import fsync, write_atomic
 from orchestra.errors import BadInput
 from orchestra.learning.adapters import MANIFEST, SCHEMA, Entry, Manifest, Scalar, Stamp, read_manifest
 from orchestra.models.cache import file_sha256
@@ -74,10 +73,10 @@ def publish(
         (scratch / "README.md").write_text(card(policy, version, facts), encoding="utf-8")
         files = {file.name: Stamp(file_sha256(file), file.stat().st_size) for file in sorted(scratch.iterdir())}
         for file in scratch.iterdir():
-            _sync(file)
-        fsync_dir(scratch)
+            fsync(file)
+        fsync(scratch)
         scratch.rename(output / name)
-        fsync_dir(output)
+        fsync(output)
         entry = Entry(name, version, base_digest, data_digest, dict(config), dict(metrics), list(parents), files)
         changed = Manifest(SCHEMA, {**manifest.policies, policy: entry})
         write_atomic(output / MANIFEST, json.dumps(asdict(changed), indent=1, sort_keys=True).encode() + b"\n")
@@ -122,8 +121,3 @@ def _link(link: Path, target: str) -> None:
     scratch.unlink(missing_ok=True)
     scratch.symlink_to(target, target_is_directory=True)
     scratch.replace(link)
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb+") as handle:
-        os.fsync(handle.fileno())

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from orchestra.atomic import fsync
 from orchestra.errors import Unavailable
 from orchestra.models.progress import Report
 
@@ -75,12 +76,12 @@ def publish(source: Path, folder: Path) -> None:
         file.chmod(
             manifest.stat().st_mode
         )  # some writers make files private, which would shut others out of a shared cache
-        _sync(file)
-    _sync(source)
+        fsync(file)
+    fsync(source)
     if folder.is_symlink() or folder.exists():
         folder.rename(source.with_name("replaced"))
     source.rename(folder)
-    _sync(folder.parent)
+    fsync(folder.parent)
 
 
 def faults(folder: Path, *, deep: bool = False) -> list[str]:
@@ -158,14 +159,3 @@ def _no_room(folder: Path, needs: int) -> Unavailable:
         f"no room to make {folder.name}: it needs {needs / 1e6:,.0f} MB free in {folder.parent}; "
         "fix: free space there or set ORCHESTRA_CACHE to a folder on another disk"
     )
-
-
-def _sync(path: Path) -> None:
-    """fsync of a file or folder; Windows cannot open folders, and journals their entries itself."""
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -23,8 +23,6 @@ from orchestra.types import Request, Task
 from orchestra.worlds.epidemic import BINS
 from orchestra.worlds.scenario import Scenario
 
-POLICIES = ("base", "trained")
-
 
 def record_expert(tour: Tour) -> dict[str, Any]:
     """The scripted expert's decisions as trajectories like any other: a citizen who is played by the expert."""

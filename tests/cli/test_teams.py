@@ -129,7 +129,7 @@ def test_drawings_show_names_and_kinds_of_edges(orchestra) -> None:
 
 
 def test_a_nested_team_is_a_cluster() -> None:
-    from orchestra.cli.draw import dot
+    from orchestra.team.draw import dot
 
     inner = chain(generator(Scripted(["1"]), name='a "quoted"'.replace('"', "")))
     text = dot(chain(inner, generator(Scripted(["1"]), name="b")))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.atomic import fsync_dir, read_record, replacing, write_atomic, write_record
+from orchestra.atomic import fsync, read_record, replacing, write_atomic, write_record
 from orchestra.errors import BadData, Damaged, Unavailable
 
 
@@ -62,7 +62,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"cannot write .*absent"):
         write_atomic(tmp_path / "absent" / "a", b"x")
     with pytest.raises(FileNotFoundError):
-        fsync_dir(tmp_path / "absent")
+        fsync(tmp_path / "absent")
 
 
 def test_a_record_round_trips(tmp_path: Path) -> None:
