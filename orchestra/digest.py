@@ -23,12 +23,11 @@ def digest(*parts: str) -> str:
     >>> digest("ab", "c") != digest("a", "bc")
     True
     """
-    state = blake2b(digest_size=16)
+    pieces = []
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
-        state.update(b"%d:" % len(data))
-        state.update(data)
-    return state.hexdigest()
+        pieces.append(b"%d:%b" % (len(data), data))
+    return blake2b(b"".join(pieces), digest_size=16).hexdigest()
 
 
 def file_digest(path: Path) -> str:

@@ -10,6 +10,7 @@
         ├── CallFailed      an effect did not give an outcome (model, tool, world)
         ├── Unparseable     a reply without the form its role promised
         ├── BudgetSpent     a hard cap would be passed
+        ├── Interrupted     a question waits for its answer; the run goes on once there is one
         ├── Drift           a journal holds another effect under this key
         ├── Damaged         a stored file is torn or altered
         └── Unavailable     a resource could not be had (download, disk, extra not installed)
@@ -71,6 +72,10 @@ class Unparseable(RunFailed):
 
 class BudgetSpent(RunFailed):
     """A call was refused because its worst case would pass a hard cap."""
+
+
+class Interrupted(RunFailed):
+    """A question to a person has no answer yet; nothing that was done is lost."""
 
 
 class Drift(RunFailed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
 from orchestra.engine.context import Context
@@ -11,7 +12,7 @@ from orchestra.types import Reply, Usage, View
 class Actor(Protocol):
     """Answers a View. Frozen and without state of its own: whatever it keeps is in `Reply.memory`."""
 
-    async def __call__(self, view: View, ctx: Context) -> Reply: ...
+    def __call__(self, view: View, ctx: Context) -> Awaitable[Reply]: ...
 
 
 @runtime_checkable

@@ -6,14 +6,14 @@ committed, in canonical order: round, spatial rank, declaration.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from orchestra.engine.context import NOTHING, Context, Notice
 from orchestra.engine.door import combine
 from orchestra.engine.graph import Graph
 from orchestra.engine.history import History
-from orchestra.errors import Unparseable
+from orchestra.errors import BadTeam, Unparseable
 from orchestra.types import Message, Reply, View
 
 
@@ -43,22 +43,46 @@ class Outcome(NamedTuple):
     """What it lays on each of its edges; none where there is no message."""
 
 
-class _Round:
-    """Tokens of one round: None is silence, absent is not resolved yet."""
+OPEN = Token((), "open")
+"""Stands on an edge that is not resolved yet; known by identity."""
 
-    __slots__ = ("cut", "freed", "laid", "missing", "sealed", "tokens")
 
-    def __init__(self, edges: int, missing: list[int]) -> None:
-        self.tokens: list[Token | None] = [None] * edges
-        self.laid = bytearray(edges)
-        self.missing = missing
+def _live(token: Token | None) -> bool:
+    """Whether it is a message."""
+    return token is not None and token is not OPEN
+
+
+class _Joins:
+    """What joins did in one round."""
+
+    __slots__ = ("broken", "cut", "freed", "sealed")
+
+    def __init__(self) -> None:
         self.sealed: dict[int, int] = {}  # join -> how many of its edges, in order of commit, it fired on
+        self.broken: dict[int, Exception] = {}  # join -> what its condition raised
         self.cut: set[int] = set()
         self.freed: set[int] = set()  # nodes whose activation of the round before is done
 
 
+class _Round:
+    """Tokens of one round: None is silence, OPEN is not resolved yet."""
+
+    __slots__ = ("joins", "missing", "tokens")
+
+    def __init__(self, tokens: list[Token | None], missing: list[int], joins: _Joins) -> None:
+        self.tokens = tokens
+        self.missing = missing
+        self.joins = joins
+
+
+_NO_JOINS = _Joins()
+"""Of the rounds of a team without joins; never written to."""
+
+
 class Board:
     """The state of one team run."""
+
+    __slots__ = ("_memory", "_passed", "_path", "_rounds", "at", "ctx", "graph", "history", "plan", "ready", "view")
 
     def __init__(self, graph: Graph, view: View, ctx: Context) -> None:
         self.graph, self.plan, self.view, self.ctx = graph, graph.plan, view, ctx
@@ -68,12 +92,11 @@ class Board:
         self._rounds: dict[int, _Round] = {}
         self._memory: dict[int, tuple[object, str]] = {}
         self._passed = 0  # 1 while the step that is due is committed already, which is when stops are asked
-        self._cyclic = any(self.plan.temporal)
         self._path = f"{ctx.path}:{ctx.round}" if ctx.round else ctx.path  # a team visited again is another place
-        self.history = History([n.name for n in graph.nodes if n.votes], self._left, self._sure)
-        for edge, source in enumerate(self.plan.source):
-            if source < 0:
-                self._lay(0, edge, Token(view.inbox, ctx.past))
+        self.history = History(self.plan.voters, self)
+        entry = Token(view.inbox, ctx.past)
+        for edge in self.plan.entries:
+            self._lay(0, edge, entry)
 
     def steps(self) -> Iterator[Step]:
         """Canonical order, for as long as a live message crosses into the next round."""
@@ -82,50 +105,64 @@ class Board:
             if round:
                 self.history.begin()
             for node in self.plan.order:
-                self.at, self._passed = Step(round, node), 0
-                yield self.at
+                step = self.at = Step(round, node)
+                self._passed = 0
+                yield step
             del self._rounds[round]
             round += 1
-            if round not in self._rounds or not any(self._rounds[round].tokens):
+            state = self._rounds.get(round)
+            if state is None or not any(map(_live, state.tokens)):
                 return
 
     def silent(self, step: Step) -> bool:
         """Whether nobody speaks to this activation; final once all before it are committed."""
-        state = self._round(step.round)
-        if step.node in state.cut:
-            return True
-        if self.graph.nodes[step.node].when is not None:
-            return step.node not in state.sealed
-        return not any(state.tokens[edge] for edge in self.plan.ins[step.node])
+        state = self._rounds[step.round]
+        if self.plan.joins:
+            if step.node in state.joins.cut:
+                return True
+            if self.graph.nodes[step.node].when is not None:
+                return step.node not in state.joins.sealed
+        return self._unspoken(state, step.node)
 
     def open(self, step: Step) -> tuple[View, Context]:
         """The View of an activation and the Context it runs in."""
-        node, state = self.graph.nodes[step.node], self._round(step.round)
-        tokens = self._inbox(step, state)
-        inbox = tuple(m for token in tokens for m in token.messages)
-        memory, before = self._memory.get(step.node, (None, ""))
-        view = View(
-            self.view.prompt,
-            inbox,
-            memory,
-            self.ctx.scope.private.get(node.name, self.view.private),
-            node.name,
-            step.round,
-        )
+        team, name = self.ctx, self.graph.nodes[step.node].name
+        inbox: tuple[Message, ...] = ()
+        pasts: list[str] = []
+        for token in self._inbox(step):
+            inbox += token.messages
+            if token.past:
+                pasts.append(token.past)
+        memory = None
+        if step.node in self._memory:
+            memory, before = self._memory[step.node]
+            pasts.append(before)
+        private, line = team.private, self.view.private
+        if private:  # a seat is known by its name at the outermost team that has it
+            line = private.get(name, line)
+            if not private.keys().isdisjoint(self.graph.plan.number):
+                private = {seat: told for seat, told in private.items() if seat not in self.graph.plan.number}
         ctx = Context(
-            self.ctx.scope, f"{self._path}/{node.name}", round=step.round,
-            past=combine([before, *(token.past for token in tokens)]), saw=tuple([m.id for m in inbox]),
-            ledger=self.ctx.ledger, parent=self.ctx,
+            team.scope, f"{self._path}/{name}", step.round, combine(pasts) if pasts else "",
+            tuple([m.id for m in inbox]), team.ledger, team, private,
         )  # fmt: skip
-        return view, ctx
+        return View(self.view.prompt, inbox, memory, line, name, step.round), ctx
+
+    def broken(self, step: Step) -> BadTeam | None:
+        """Why a join cannot be asked: its condition raised."""
+        error = self._rounds[step.round].joins.broken.get(step.node) if self.plan.joins else None
+        if error is None:
+            return None
+        where = f"{self._path}/{self.graph.nodes[step.node].name}"
+        return BadTeam(f"{where}: its condition raised {type(error).__name__}: {error}; fix: `when` of that node")
 
     def deliver(self, step: Step, outcome: Outcome) -> None:
         """Lays the tokens of an activation that is done, committed or not yet."""
         if outcome.reply is not None and outcome.reply.memory is not None:
             self._memory[step.node] = (outcome.reply.memory, outcome.context.past)
-        edges = self.plan.outs[step.node]
-        for edge, token in zip(edges, outcome.tokens or (None,) * len(edges), strict=True):
-            self._lay(step.round + self.plan.temporal[edge], edge, token)
+        tokens, temporal = outcome.tokens, self.plan.temporal
+        for i, edge in enumerate(self.plan.outs[step.node]):
+            self._lay(step.round + temporal[edge], edge, tokens[i] if tokens else None)
         self._free(step)
 
     def skip(self, step: Step) -> None:
@@ -137,28 +174,27 @@ class Board:
 
     def commit(self, step: Step, outcome: Outcome) -> None:
         """Puts an activation on the record. Raises what it raised, unless its node abstains on errors."""
-        name = self.graph.nodes[step.node].name
-        self.ctx.record.items.append(outcome.context.record)
+        record, history = self.ctx.record.items, self.history
+        if outcome.context.record.items:
+            record.append(outcome.context.record)
         if (spent := outcome.context.record.total()) is not NOTHING:
-            self.history.usage = self.history.usage + spent
+            history.usage = history.usage + spent
         if outcome.error is not None:
             raise outcome.error
         if outcome.reply is None or outcome.message is None:
-            self.history.abstain(name)
+            history.abstain(self.graph.nodes[step.node].name)
         else:
-            self.ctx.record.items.append(outcome.message)
-            self.history.add(outcome.message, outcome.reply, outcome.inbox)
+            record.append(outcome.message)
+            history.add(outcome.message, outcome.reply, outcome.inbox)
             if self.ctx.scope.notify is not None:
-                self.ctx.scope.notify(
-                    Notice("message", outcome.context.path, step.round, outcome.message.content, outcome.message)
-                )
+                self._tell(step, outcome, self.ctx.scope.notify)
         self._close(step)
 
-    def message(self, step: Step, view: View, ctx: Context, reply: Reply) -> Message:
+    def message(self, step: Step, ctx: Context, reply: Reply) -> Message:
         """What an activation said, under its name; Unparseable if it addresses a node that is no successor."""
         name, past = self.graph.nodes[step.node].name, ctx.past
         if reply.sends is not None:
-            near = {self.graph.nodes[self.plan.target[edge]].name for edge in self.plan.outs[step.node]}
+            near = self.plan.near[step.node]
             if unknown := sorted(set(reply.sends) - near):
                 raise Unparseable(f"{ctx.path}: hand-off to {unknown[0]!r} refused; its successors are {sorted(near)}")
         made = f"{ctx.path}@{step.round}~{past}" if past else f"{ctx.path}@{step.round}"
@@ -168,7 +204,10 @@ class Board:
 
     def tokens(self, step: Step, reply: Reply, message: Message, past: str) -> tuple[Token | None, ...]:
         """What an activation lays on each of its edges; raises what a transform of an edge raises."""
-        return tuple([self._carried(edge, reply, message, past) for edge in self.plan.outs[step.node]])
+        edges = self.plan.outs[step.node]
+        if reply.sends is None and not self.plan.carries[step.node]:
+            return (Token((message,), past),) * len(edges)
+        return tuple([self._carried(edge, reply, message, past) for edge in edges])
 
     def doubtful(self, step: Step) -> bool:
         """Whether joins may fire without this activation, or have: then nothing of it may show yet."""
@@ -178,102 +217,119 @@ class Board:
         return all(self._may_do_without(state, step.round, edge) for edge in self.plan.outs[step.node])
 
     def distance(self, step: Step) -> int:
-        """Steps from the one that is due to this one, counted as `History.left` counts them."""
+        """Steps from the one that is due to this one, counted as `left` counts them."""
         place, here = self.plan.place, self.plan.place[self.at.node]
         if step.round > self.at.round:
             between = (step.round - self.at.round - 1) * len(self.plan.order) + place[step.node]
-            return len(self._left()) + between
+            return len(self.left()) + between
         state = self._round(step.round)
         return sum(not self._shown_silent(state, node, here) for node in self.plan.order[here : place[step.node]])
+
+    def left(self) -> list[str]:
+        """Nodes of this round still to come, save those that committed tokens alone show to be silent."""
+        place, nodes = self.plan.place, self.graph.nodes
+        state, here = self._round(self.at.round), place[self.at.node] + self._passed
+        return [nodes[node].name for node in self.plan.order[here:] if not self._shown_silent(state, node, here)]
+
+    def sure(self) -> list[str]:
+        """Those of them that are spoken to for certain: by a committed token, and needed by more than a join."""
+        place, nodes = self.plan.place, self.graph.nodes
+        state, here = self._round(self.at.round), place[self.at.node] + self._passed
+        return [nodes[node].name for node in self.plan.order[here:] if self._surely_due(state, node, here)]
 
     def _round(self, round: int) -> _Round:
         state = self._rounds.get(round)
         if state is None:
             plan = self.plan
-            own = 1 if round > 0 else 0  # its own activation of the round before, whose memory it has
-            state = self._rounds[round] = _Round(len(plan.source), [len(ins) + own for ins in plan.ins])
-            for edge, source in enumerate(plan.source):
-                if (source < 0 and round > 0) or (plan.temporal[edge] and round == 0):
-                    state.laid[edge] = 1
-                    state.missing[plan.target[edge]] -= 1
+            missing = list(plan.later if round else plan.first)
+            joins = _Joins() if plan.joins else _NO_JOINS
+            state = self._rounds[round] = _Round([OPEN] * len(plan.source), missing, joins)
+            for edge in plan.entries if round else plan.late:
+                state.tokens[edge] = None
         return state
 
     def _lay(self, round: int, edge: int, token: Token | None) -> None:
         state = self._round(round)
-        if state.laid[edge]:
-            return
-        state.laid[edge], state.tokens[edge] = 1, token
-        self._less(round, self.plan.target[edge], state)
+        if state.tokens[edge] is OPEN:
+            state.tokens[edge] = token
+            self._less(round, self.plan.target[edge], state)
 
     def _free(self, step: Step) -> None:
         """An activation is done or skipped: its node may act in the next round."""
-        if self._cyclic:
+        if self.plan.cyclic:
             state = self._round(step.round + 1)
-            state.freed.add(step.node)
+            if self.plan.joins:
+                state.joins.freed.add(step.node)
             self._less(step.round + 1, step.node, state)
 
     def _less(self, round: int, node: int, state: _Round) -> None:
         state.missing[node] -= 1
-        if self.graph.nodes[node].when is not None:
+        if self.plan.joins and self.graph.nodes[node].when is not None:
             self._seal(round, node)
-        elif not state.missing[node] and not self.silent(Step(round, node)):
+        elif not state.missing[node] and node not in state.joins.cut and not self._unspoken(state, node):
             self.ready.append(Step(round, node))
+
+    def _unspoken(self, state: _Round, node: int) -> bool:
+        tokens = state.tokens
+        for edge in self.plan.ins[node]:  # noqa: SIM110  (a generator would cost as much as all the rest)
+            if tokens[edge] is not None:
+                return False
+        return True
 
     def _seal(self, round: int, node: int) -> None:
         """Fires a join on the shortest prefix of its inbox, in order of commit, for which it holds."""
         state, when = self._round(round), self.graph.nodes[node].when
-        if when is None or node in state.sealed or not self._free_to_fire(state, round, node):
+        if when is None or node in state.joins.sealed or not self._free_to_fire(state, round, node):
             return
         prefix: list[Message] = []
-        for count, edge in enumerate(self._committed_order(node), start=1):
-            if not state.laid[edge]:
-                return
+        for count, edge in enumerate(self.plan.committed[node], start=1):
             token = state.tokens[edge]
+            if token is OPEN:
+                return
             if token is not None:
                 prefix.extend(token.messages)
-                if when(prefix):
-                    state.sealed[node] = count
+                if self._holds(state, node, prefix):
+                    state.joins.sealed[node] = count
                     self.ready.append(Step(round, node))
                     self._cut_off(round, state)
                     return
 
+    def _holds(self, state: _Round, node: int, prefix: Sequence[Message]) -> bool:
+        when = self.graph.nodes[node].when
+        try:
+            return when is not None and bool(when(prefix))
+        except Exception as error:  # noqa: BLE001  (it is raised when the join is due: the same place on every schedule)
+            state.joins.broken[node] = error
+            return True
+
     def _free_to_fire(self, state: _Round, round: int, node: int) -> bool:
-        return round == 0 or node in state.freed
+        return round == 0 or node in state.joins.freed
 
     def _cut_off(self, round: int, state: _Round) -> None:
         """Marks the activations that nobody waits for: all they lead to are joins that fired without them."""
         for node, outs in enumerate(self.plan.outs):
             if outs and all(self._fired_without(state, edge) for edge in outs):
-                state.cut.add(node)
-        self.ready = [step for step in self.ready if step.round != round or step.node not in state.cut]
+                state.joins.cut.add(node)
+        self.ready = [step for step in self.ready if step.round != round or step.node not in state.joins.cut]
 
     def _fired_without(self, state: _Round, edge: int) -> bool:
         join = self.plan.target[edge]
-        if self.plan.temporal[edge] or join not in state.sealed:
+        if self.plan.temporal[edge] or join not in state.joins.sealed:
             return False
-        return self._committed_order(join).index(edge) >= state.sealed[join]
+        return self.plan.committed[join].index(edge) >= state.joins.sealed[join]
 
     def _may_do_without(self, state: _Round, round: int, edge: int) -> bool:
         join = self.plan.target[edge]
-        if join in state.sealed:
+        if join in state.joins.sealed:
             return self._fired_without(state, edge)
-        order = self._committed_order(join)
-        settled = all(state.laid[before] for before in order[: order.index(edge)])
+        order = self.plan.committed[join]
+        settled = all(state.tokens[before] is not OPEN for before in order[: order.index(edge)])
         return not (settled and self._free_to_fire(state, round, join))
 
-    def _committed_order(self, node: int) -> list[int]:
-        place = self.plan.place
-
-        def when(edge: int) -> tuple[bool, int]:
-            now = self.plan.source[edge] >= 0 and not self.plan.temporal[edge]
-            return (now, place[self.plan.source[edge]] if self.plan.source[edge] >= 0 else -1)
-
-        return sorted(self.plan.ins[node], key=when)
-
-    def _inbox(self, step: Step, state: _Round) -> list[Token]:
-        edges = self.plan.ins[step.node]
-        if step.node in state.sealed:
-            kept = set(self._committed_order(step.node)[: state.sealed[step.node]])
+    def _inbox(self, step: Step) -> list[Token]:
+        state, edges = self._rounds[step.round], self.plan.ins[step.node]
+        if step.node in state.joins.sealed:
+            kept = set(self.plan.committed[step.node][: state.joins.sealed[step.node]])
             edges = tuple(edge for edge in edges if edge in kept)
         return [token for edge in edges if (token := state.tokens[edge]) is not None]
 
@@ -295,37 +351,25 @@ class Board:
     def _addressed(self, message: Message, target: str, content: str) -> Message:
         if content == message.content:
             return message
-        own = Message(
+        return Message(
             f"{message.id}>{target}", message.sender, message.round, content, message.origin, message.answer,
             message.parsed, message.saw, message.rewards,
         )  # fmt: skip
-        return own
 
-    def _left(self) -> list[str]:
-        """Nodes of this round still to come, save those that committed tokens alone show to be silent."""
-        place, round = self.plan.place, self.at.round
-        state, here = self._round(round), place[self.at.node] + self._passed
-        return [
-            self.graph.nodes[node].name for node in self.plan.order[here:] if not self._shown_silent(state, node, here)
-        ]
-
-    def _sure(self) -> list[str]:
-        """Those of them that are spoken to for certain: by a committed token, and needed by more than a join."""
-        place, round = self.plan.place, self.at.round
-        state, here = self._round(round), place[self.at.node] + self._passed
-        sure = (node for node in self.plan.order[here:] if self._surely_due(state, node, here))
-        return [self.graph.nodes[node].name for node in sure]
+    def _tell(self, step: Step, outcome: Outcome, notify: Callable[[Notice], None]) -> None:
+        said, targets = outcome.message, self.plan.target
+        assert said is not None
+        heard = [edge for edge, token in zip(self.plan.outs[step.node], outcome.tokens, strict=True) if token]
+        to = tuple(dict.fromkeys(self.graph.nodes[targets[edge]].name for edge in heard))
+        notify(Notice("message", outcome.context.path, step.round, said.content, said, to))
 
     def _surely_due(self, state: _Round, node: int, here: int) -> bool:
         if self.graph.nodes[node].when is not None or self.plan.optional[node]:
             return False
-        return any(self._committed(edge, here) and state.tokens[edge] is not None for edge in self.plan.ins[node])
+        return any(self._committed(edge, here) and _live(state.tokens[edge]) for edge in self.plan.ins[node])
 
     def _shown_silent(self, state: _Round, node: int, here: int) -> bool:
-        for edge in self.plan.ins[node]:
-            if not self._committed(edge, here) or state.tokens[edge] is not None:
-                return False
-        return True
+        return all(self._committed(edge, here) and not _live(state.tokens[edge]) for edge in self.plan.ins[node])
 
     def _committed(self, edge: int, here: int) -> bool:
         """Whether what this edge carries in the round that is due stands on the record, `here` being next."""

@@ -14,7 +14,7 @@ from orchestra.engine.door import Call, Door, Speaker, Via, combine
 from orchestra.errors import CallFailed
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Decision, Event
-from orchestra.types import Completion, FrozenMap, Key, Message, Request, Usage
+from orchestra.types import EMPTY, Completion, FrozenMap, Key, Message, Request, Usage
 
 Schedule = Literal["sequential", "speculative"]
 ONE_CALL = Usage(calls=1)
@@ -23,13 +23,19 @@ NOTHING = Usage()
 
 
 class Notice(NamedTuple):
-    """Something to show while a run goes on. `delta` is provisional until the message of its activation comes."""
+    """Something to show while a run goes on.
 
-    kind: Literal["started", "delta", "decision", "message", "stop"]
+    What an activation and those within it show is provisional until its own message comes; `squashed` takes it back.
+    """
+
+    kind: Literal["started", "delta", "decision", "message", "failed", "squashed", "stop"]
     path: str
     round: int
     text: str = ""
     data: Any = None
+    """The Decision, or the Message."""
+    to: tuple[str, ...] = ()
+    """Nodes that a message goes to."""
 
 
 @dataclass(slots=True)
@@ -38,7 +44,6 @@ class Scope:
 
     root: str
     """Digest of seed and task."""
-    private: Mapping[str, str]
     door: Door
     schedule: Schedule = "sequential"
     width: bool = True
@@ -82,28 +87,29 @@ class Context:
     """The only door to the outside; lives for one activation."""
 
     __slots__ = (
-        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "allowance", "ledger", "path", "record", "round",
-        "rounds", "saw", "scope", "stopped_by", "turn",
+        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "allowance", "ledger", "path", "private",
+        "record", "round", "rounds", "saw", "scope", "stopped_by", "turn",
     )  # fmt: skip
 
     def __init__(
         self,
         scope: Scope,
         path: str,
-        *,
         round: int = 0,
         past: str = "",
         saw: tuple[str, ...] = (),
         ledger: Ledger | None = None,
         parent: Context | None = None,
-        record: Record | None = None,
+        private: Mapping[str, str] = EMPTY,
     ) -> None:
         self.scope = scope
         self.path = path
         self.round = round
         self.saw = saw
         self.ledger = ledger
-        self.record = record if record is not None else Record()
+        self.private = private
+        """Lines of Task.private for seats that no team above has."""
+        self.record = Record()
         self.allowance: Usage | None = None
         self.turn: asyncio.Event | None = None
         self.stopped_by = ""
@@ -161,15 +167,14 @@ class Context:
     def child(self, name: str, *, budget: Budget | None = None) -> Context:
         """A context below this one, for an actor that this actor calls, under a cap of its own if one is given."""
         self._alone("a child is opened while effects are under way; open children before any of them runs")
-        record = Record()
-        self.record.items.append(record)
         path = f"{self.path}/{name}"
         same = sum(child.path == path or child.path.startswith(f"{path}#") for child in self._children or ())
         ledger = Ledger(budget, self.ledger) if budget else self.ledger
         made = Context(
-            self.scope, f"{path}#{same + 1}" if same else path, round=self.round, past=self.past, saw=self.saw,
-            ledger=ledger, parent=self, record=record,
+            self.scope, f"{path}#{same + 1}" if same else path, self.round, self.past, self.saw, ledger, self,
+            self.private,
         )  # fmt: skip
+        self.record.items.append(made.record)
         self._children = [*(self._children or ()), made]
         return made
 

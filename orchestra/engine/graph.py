@@ -65,6 +65,28 @@ class Plan(NamedTuple):
     temporal: tuple[bool, ...]
     optional: tuple[bool, ...]
     """Whether a node leads to joins of its round and nowhere else: they may fire without it."""
+    entries: tuple[int, ...]
+    """Edges from START."""
+    first: tuple[int, ...]
+    """How many edges into each node are open in round 0."""
+    later: tuple[int, ...]
+    """The same in any later round, and one more: its own activation of the round before, whose memory it has."""
+    committed: tuple[tuple[int, ...], ...]
+    """Edges into each node in the order in which what they carry is committed."""
+    joins: bool
+    """Whether any node is a join."""
+    cyclic: bool
+    """Whether any edge is temporal."""
+    late: tuple[int, ...]
+    """Temporal edges."""
+    carries: tuple[bool, ...]
+    """Whether any edge out of a node changes what it carries."""
+    near: tuple[frozenset[str], ...]
+    """Names of each node's successors."""
+    number: dict[str, int]
+    """Of each node, by name."""
+    voters: dict[str, None]
+    """Names, in order of declaration."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +128,23 @@ def _compile(graph: Graph) -> Plan:
     ins, outs = (tuple(map(tuple, _by(ends, len(order)))) for ends in (target, source))
     joins = [graph.nodes[i].when is not None and not late for i, late in zip(target, temporal, strict=True)]
     optional = tuple(bool(edges) and all(joins[edge] for edge in edges) for edges in outs)
-    return Plan(order, tuple(place), ins, outs, source, target, temporal, optional)
+    first = tuple(sum(not temporal[edge] for edge in edges) for edges in ins)
+    later = tuple(1 + sum(source[edge] >= 0 for edge in edges) for edges in ins)
+
+    def when(edge: int) -> tuple[bool, int]:
+        now = source[edge] >= 0 and not temporal[edge]
+        return now, place[source[edge]] if source[edge] >= 0 else -1
+
+    return Plan(
+        order, tuple(place), ins, outs, source, target, temporal, optional,
+        entries=tuple(edge for edge, end in enumerate(source) if end < 0), first=first, later=later,
+        committed=tuple(tuple(sorted(edges, key=when)) for edges in ins),
+        joins=any(node.when is not None for node in graph.nodes), cyclic=any(temporal),
+        late=tuple(edge for edge, is_late in enumerate(temporal) if is_late),
+        carries=tuple(any(graph.edges[edge].carry is not None for edge in edges) for edges in outs),
+        near=tuple(frozenset(graph.nodes[target[edge]].name for edge in edges) for edges in outs), number=number,
+        voters=dict.fromkeys(node.name for node in graph.nodes if node.votes),
+    )  # fmt: skip
 
 
 def _by(ends: Sequence[int], nodes: int) -> list[list[int]]:

@@ -7,39 +7,48 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from orchestra.engine.actor import Bounded
-from orchestra.engine.board import Board, Outcome, Step, Token
+from orchestra.engine.board import Board, Outcome, Step
 from orchestra.engine.budget import CapReached
 from orchestra.engine.context import Context, Notice
 from orchestra.engine.graph import Graph
-from orchestra.errors import BadInput, BudgetSpent, CallFailed, RunFailed, Unparseable
-from orchestra.types import Reply, Usage, View
+from orchestra.errors import BadInput, BudgetSpent, CallFailed, Interrupted, RunFailed, Unparseable
+from orchestra.types import Reply, View
 
 
 async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
     """Runs a team once: its answer is the best so far when it stops, runs out of budget or has nothing left to say."""
-    board, reason = Board(graph, view, ctx), "done"
-    async with Ahead(board) as ahead:
-        try:
-            for step in board.steps():
-                if board.silent(step):
-                    await ahead.drop(step)
-                    board.skip(step)
-                else:
-                    outcome = await ahead.outcome(step)
-                    board.commit(step, outcome)
-                    if outcome.context.stopped_by == "budget" and outcome.context.ledger is ctx.ledger:
-                        reason = "budget"  # a team within ran into the cap that it shares with this one
-                        break
-                if (said := graph.stop(board.history)) is not None:
-                    reason = said
+    board = Board(graph, view, ctx)
+    ahead, pasts, reason = Ahead(board), list[str](), "done"
+    try:
+        for step in board.steps():
+            if board.silent(step):
+                await ahead.drop(step)
+                board.skip(step)
+            else:
+                outcome = ahead.ended(step, await ahead.due(step))
+                if past := outcome.context.past:
+                    pasts.append(past)
+                board.commit(step, outcome)
+                if outcome.context.stopped_by == "budget" and outcome.context.ledger is ctx.ledger:
+                    reason = "budget"  # a team within ran into the cap that it shares with this one
                     break
-        except BudgetSpent as spent:
-            reason = "budget"
-            ctx.event("budget", str(spent))
-    ctx.absorb([item.past for item in ahead.committed])
+            if (said := graph.stop(board.history)) is not None:
+                reason = said
+                break
+    except BudgetSpent as spent:
+        reason = "budget"
+        ctx.event("budget", str(spent))
+    except Interrupted:
+        await ahead.rest()  # a question delays only what depends on its answer
+        raise
+    finally:
+        await ahead.close()
+    if pasts:
+        ctx.absorb(pasts)
     ctx.stopped_by, ctx.rounds = reason, board.history.rounds
     ctx.event("stop", reason)
     if ctx.scope.notify is not None:
@@ -47,70 +56,104 @@ async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
     return graph.output(board.history)
 
 
+class _Started:
+    """An activation that runs ahead in a task of its own, or is done and not committed yet."""
+
+    __slots__ = ("context", "outcome", "task", "withheld")
+
+    def __init__(self, context: Context, task: asyncio.Task[Outcome]) -> None:
+        self.context = context
+        self.task = task
+        self.outcome: Outcome | None = None
+        self.withheld = False
+        """Done, but a join may fire without it: nothing of it shows before it is known."""
+
+
 class Ahead:
-    """The activations that run before it is their turn; those left over at a stop are cancelled: waste."""
+    """The activations that run before it is their turn; those left over at a stop are cancelled: waste.
+
+    Whichever ends first lays its tokens and starts what may start then, so that one which is slow delays only what
+    depends on it.
+    """
+
+    __slots__ = ("_closed", "_inline", "_started", "board")
 
     def __init__(self, board: Board) -> None:
         self.board = board
-        self.committed: list[Context] = []
-        self._tasks: dict[Step, asyncio.Task[Outcome]] = {}
-        self._open: dict[Step, Context] = {}
-        self._done: dict[Step, Outcome] = {}
-        self._withheld: list[Step] = []
-        """Done, but a join may fire without them: nothing of them shows before it is known."""
+        self._closed = False
+        self._inline: Context | None = None
+        """Of the activation that is due and runs in the loop itself."""
+        self._started: dict[Step, _Started] = {}
 
-    async def __aenter__(self) -> Ahead:
-        return self
+    def due(self, step: Step) -> Coroutine[Any, Any, Outcome]:
+        """Runs the activation that is due, or awaits it if it runs already."""
+        ready = self.board.ready
+        if not self._started and len(ready) == 1:  # alone: it needs no task
+            ready.clear()
+            view, self._inline = self.board.open(step)
+            return self._run(step, view, self._inline)
+        self._deliver()
+        running = self._started.get(step)
+        return self._beside_others(step) if running is None else self._awaited(running)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._open:
-            await self._squash(list(self._open))
+    def ended(self, step: Step, outcome: Outcome) -> Outcome:
+        """The outcome of the activation that was due; it is ahead of nothing any more."""
+        if self._inline is None:
+            del self._started[step]
+        else:
+            self._settle(self._inline)
+            self._inline = None
+            if outcome.error is None:
+                self.board.deliver(step, outcome)
+                self._deliver()
+        return outcome
 
     async def drop(self, step: Step) -> None:
         """Squashes an activation that was started and turned out to be cut off."""
-        if step in self._open:
+        if step in self._started:
             await self._squash([step])
 
-    async def outcome(self, step: Step) -> Outcome:
-        """What became of the activation that is due; runs it here if nothing else can run beside it."""
-        if self._withheld:
-            self._deliver()
-        while step not in self._done:
-            self._start(step)
-            if step not in self._open:
-                self.board.ready.remove(step)
-                outcome = await self._run(step, *self.board.open(step))
-                self._finish(step, outcome)
-            else:
-                turn = self._open[step].turn
-                if turn is not None:
-                    turn.set()
-                await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-                for other in [other for other, task in self._tasks.items() if task.done()]:
-                    self._finish(other, self._tasks.pop(other).result())
-        self._open.pop(step, None)
-        outcome = self._done.pop(step)
-        self.committed.append(outcome.context)
-        return outcome
+    async def rest(self) -> None:
+        """Returns once all that runs, and all that may start after it, is done."""
+        while tasks := [running.task for running in self._started.values() if not running.task.done()]:
+            await asyncio.wait(tasks)
 
-    def _start(self, due: Step) -> None:
-        """Starts what may run beside the activation that is due; alone, that one needs no task of its own."""
+    async def close(self) -> None:
+        """Squashes whatever is left; nothing starts any more."""
+        self._closed = True
+        if self._inline is not None:
+            self._waste(self._inline)
+        if self._started:
+            await self._squash(list(self._started))
+
+    async def _beside_others(self, step: Step) -> Outcome:
+        """Runs the activation that is due in the loop itself, beside what may run ahead."""
+        self.board.ready.remove(step)
+        view, ctx = self.board.open(step)
+        self._afford(step, view, ctx)
+        self._inline = ctx
+        self._start()
+        return await self._run(step, view, ctx)
+
+    async def _awaited(self, running: _Started) -> Outcome:
+        if running.context.turn is not None:
+            running.context.turn.set()
+        if running.outcome is None:
+            self._start()  # what was committed since may let more run ahead
+        return running.outcome or await running.task
+
+    def _start(self) -> None:
+        """Starts what may run beside the activation that is due, in canonical order."""
         capped = self.board.ctx.ledger is not None
-        for step in self._beside(due):
-            if due in self.board.ready and not self._launch(due, must=True):
-                return
-            if capped and self.board.distance(step) != len(self._open):
+        for step in () if self._closed else self._beside():
+            if capped and self.board.distance(step) != len(self._started) + (self._inline is not None):
                 return  # one that comes before it is not ready yet, and will need nobody knows what
             if not self._launch(step):
                 return  # what comes later waits too, so that it cannot take what this one will need
-        if self._tasks and due in self.board.ready:
-            self._launch(due, must=True)
 
-    def _beside(self, due: Step) -> list[Step]:
+    def _beside(self) -> Sequence[Step]:
         board, scope = self.board, self.board.ctx.scope
-        others = [step for step in board.ready if step != due] if scope.width else []
+        others = [step for step in board.ready if step != board.at] if scope.width else []
         if not others:
             return others
         others.sort(key=lambda step: (step.round, board.plan.place[step.node]))
@@ -119,16 +162,21 @@ class Ahead:
         horizon = board.graph.stop.soonest(board.history)
         return [step for step in others if board.distance(step) < horizon and not board.doubtful(step)]
 
-    def _launch(self, step: Step, *, must: bool = False) -> bool:
-        """Starts an activation in a task of its own; False if nothing may run ahead beside it, for want of budget."""
+    def _launch(self, step: Step) -> bool:
+        """Starts an activation in a task of its own; False if it may not run ahead, for want of budget."""
         view, ctx = self.board.open(step)
-        afforded = self._afford(step, view, ctx)
-        if afforded or must:
-            ctx.turn = asyncio.Event()
-            self.board.ready.remove(step)
-            self._open[step] = ctx
-            self._tasks[step] = asyncio.ensure_future(self._run(step, view, ctx))
-        return afforded
+        if not self._afford(step, view, ctx):
+            return False
+        ctx.turn = asyncio.Event()
+        self.board.ready.remove(step)
+        self._started[step] = _Started(ctx, asyncio.ensure_future(self._ahead(step, view, ctx)))
+        return True
+
+    async def _ahead(self, step: Step, view: View, ctx: Context) -> Outcome:
+        outcome = await self._run(step, view, ctx)
+        self._finish(step, self._started[step], outcome)
+        self._start()
+        return outcome
 
     def _afford(self, step: Step, view: View, ctx: Context) -> bool:
         """Under a budget an activation runs ahead only if its worst case, beside all that runs, can be held now.
@@ -138,7 +186,8 @@ class Ahead:
         if ctx.ledger is None:
             return True
         actor = self.board.graph.nodes[step.node].actor
-        if not isinstance(actor, Bounded) or any(self._open[running].allowance is None for running in self._tasks):
+        unbounded = self._inline is not None and self._inline.allowance is None
+        if unbounded or not isinstance(actor, Bounded):
             return False
         worst = actor.bound(view)
         if not ctx.ledger.foresees(worst) or not ctx.ledger.fits(worst):
@@ -148,60 +197,65 @@ class Ahead:
         return True
 
     async def _run(self, step: Step, view: View, ctx: Context) -> Outcome:
-        node = self.board.graph.nodes[step.node]
-        reply = message = None
-        tokens: tuple[Token | None, ...] = ()
-        error: Exception | None = None
+        board = self.board
+        node = board.graph.nodes[step.node]
         if ctx.scope.notify is not None:
             ctx.scope.notify(Notice("started", ctx.path, step.round))
         try:
+            if (broken := board.broken(step)) is not None:
+                raise broken
             reply = await node.actor(view, ctx)
-            message = self.board.message(step, view, ctx, reply)
-            tokens = self.board.tokens(step, reply, message, ctx.past)
+            message = board.message(step, ctx, reply)
+            return Outcome(ctx, view.inbox, reply, message, None, board.tokens(step, reply, message, ctx.past))
         except Exception as failure:  # noqa: BLE001  (whatever an actor raises is data on its trajectory)
-            reply = message = None
-            if _fatal(failure, self.board.ctx):
-                error = failure
-            else:
-                ctx.event("failure", str(failure) if isinstance(failure, CallFailed) else _named(failure))
+            error: Exception | None = failure
+            if not _fatal(failure, board.ctx):
+                said = str(failure) if isinstance(failure, CallFailed) else _named(failure)
+                ctx.event("failure", said)
+                if ctx.scope.notify is not None:
+                    ctx.scope.notify(Notice("failed", ctx.path, step.round, said))
                 error = failure if node.on_error == "fail" else None
-        return Outcome(ctx, view.inbox, reply, message, error, tokens)
+            return Outcome(ctx, view.inbox, None, None, error)
 
-    def _finish(self, step: Step, outcome: Outcome) -> None:
-        self._settle(outcome.context)
-        self._done[step] = outcome
+    def _finish(self, step: Step, running: _Started, outcome: Outcome) -> None:
+        self._settle(running.context)
+        running.outcome = outcome
+        if outcome.error is not None:
+            return  # it ends the run when it is due; what hangs on it is not silence
         if self.board.doubtful(step):
-            self._withheld.append(step)
+            running.withheld = True
         else:
             self.board.deliver(step, outcome)
-            if self._withheld:
-                self._deliver()
+            self._deliver()
 
     def _deliver(self) -> None:
         """Lays the tokens of what is done, save what a join may yet fire without."""
-        while (step := next((s for s in self._withheld if not self.board.doubtful(s)), None)) is not None:
-            self._withheld.remove(step)
-            self.board.deliver(step, self._done[step])
+        if not self.board.plan.joins:
+            return
+        while free := next((s for s, r in self._started.items() if r.withheld and not self.board.doubtful(s)), None):
+            running = self._started[free]
+            running.withheld = False
+            assert running.outcome is not None
+            self.board.deliver(free, running.outcome)
 
     def _settle(self, ctx: Context) -> None:
         if ctx.allowance is not None and ctx.ledger is not None:
             ctx.ledger.settle(ctx.allowance, ctx.record.total())
             ctx.allowance = None
 
-    async def _squash(self, steps: list[Step]) -> None:
-        tasks = [self._tasks.pop(step) for step in steps if step in self._tasks]
+    async def _squash(self, steps: Sequence[Step]) -> None:
+        tasks = [self._started[step].task for step in steps]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        waste = Usage()
         for step in steps:
-            context = self._open.pop(step)
-            if self._done.pop(step, None) is not None and step in self._withheld:
-                self._withheld.remove(step)
-            self._settle(context)
-            waste = waste + context.record.total()
-        scope = self.board.ctx.scope
-        scope.waste = scope.waste + waste
+            self._waste(self._started.pop(step).context)
+
+    def _waste(self, ctx: Context) -> None:
+        self._settle(ctx)
+        ctx.scope.waste = ctx.scope.waste + ctx.record.total()
+        if ctx.scope.notify is not None:
+            ctx.scope.notify(Notice("squashed", ctx.path, ctx.round))
 
 
 def _fatal(failure: Exception, team: Context) -> bool:

@@ -12,7 +12,7 @@ from orchestra.engine.actor import Actor
 from orchestra.engine.budget import Budget, Ledger
 from orchestra.engine.context import Context, Notice, Schedule, Scope
 from orchestra.engine.door import journaled, perform, single
-from orchestra.errors import BadInput, BudgetSpent, Damaged, Drift, OrchestraError, Unavailable
+from orchestra.errors import BadInput, BudgetSpent, Damaged, Drift, Interrupted, OrchestraError, Unavailable
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Decision, Event, Leaf, Trajectory
 from orchestra.types import Message, Reply, Task, View
@@ -40,9 +40,9 @@ def task_digest(task: Task) -> str:
     return digest(task.prompt, task.kind, private, choices)
 
 
-def run_id(actor: Actor, task: Task, seed: int) -> str:
-    """Names one team on one task with one seed."""
-    return digest(team_digest(actor), task.id, task_digest(task), str(seed))[:16]
+def run_id(actor: Actor, task: Task, seed: int, content: str = "") -> str:
+    """Names one team on one task with one seed. `content` is the task's digest, where it is known already."""
+    return digest(team_digest(actor), task.id, content or task_digest(task), str(seed))[:16]
 
 
 def team_digest(actor: Actor) -> str:
@@ -72,34 +72,48 @@ async def run(
     if schedule not in ("sequential", "speculative"):
         raise BadInput(f"schedule {schedule!r}: expected 'sequential' or 'speculative'")
     task = as_task(task)
-    scope = Scope(
-        digest(str(seed), task_digest(task)), dict(task.private),
-        single(journaled(journal) if journal is not None else perform), schedule, notify=notify, journal=journal,
-    )  # fmt: skip
-    ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None)
-    leaf, items = await once(actor, task, ctx)
+    content = task_digest(task)
+    door = _UNKEPT if journal is None else single(journaled(journal))
+    scope = Scope(digest(str(seed), content), door, schedule, notify=notify, journal=journal)
+    ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None, private=task.private)
+    reply, failure = Reply(), None
+    try:
+        reply = await actor(entry(actor, task), ctx)
+    except Exception as error:  # noqa: BLE001  (a failed run is a trajectory too)
+        failure = error
+    leaf, items = ended(ctx, reply, failure)
     if journal is not None:
         await journal.flushed()
-    return assemble(run_id(actor, task, seed), task, seed, team_digest(actor), [leaf], [items], waste=scope.waste)
+    id = run_id(actor, task, seed, content)
+    return assemble(id, task, seed, team_digest(actor), [leaf], [items], waste=scope.waste)
 
 
-async def once(actor: Actor, task: Task, ctx: Context) -> tuple[Leaf, list[Decision | Message | Event]]:
-    """Runs an actor in a context: how it ended, and its flat record."""
-    reply, error = Reply(), None
-    try:
-        reply = await actor(View(task.prompt, private=task.private.get(name_of(actor), ""), seat=name_of(actor)), ctx)
-        reason = ctx.stopped_by or "done"
-    except BudgetSpent as spent:
+_UNKEPT = single(perform)
+"""The door of a run without a journal."""
+
+
+def entry(actor: Actor, task: Task) -> View:
+    """What an actor sees that is asked directly."""
+    name = name_of(actor)
+    return View(task.prompt, private=task.private.get(name, ""), seat=name)
+
+
+def ended(ctx: Context, reply: Reply, failure: Exception | None) -> tuple[Leaf, list[Decision | Message | Event]]:
+    """How a run ended, and its flat record. Raises the failure again if it is no data: bad input, drift, damage."""
+    reason, error = ctx.stopped_by or "done", None
+    if isinstance(failure, BudgetSpent):
         reason = "budget"
-        ctx.event("budget", str(spent))
-    except (BadInput, Drift, Damaged, Unavailable):
-        raise
-    except Exception as failure:  # noqa: BLE001  (a failed run is a trajectory too)
+        ctx.event("budget", str(failure))
+    elif isinstance(failure, Interrupted):
+        reason = "question"
+    elif isinstance(failure, (BadInput, Drift, Damaged, Unavailable)):
+        raise failure
+    elif failure is not None:
         reason, error = "error", _line(failure)
         ctx.event("failure", error)
     items = ctx.record.flat()
     decisions = [item for item in items if isinstance(item, Decision)]
-    taken = tuple(made.key for made in decisions if made.completion is not None)
+    taken = tuple([made.key for made in decisions if made.completion is not None])
     if decisions and not taken and error is None:
         error = decisions[0].error  # every node abstained, since no call gave a reply: the run failed
     return Leaf(taken, reply.answer, reason, ctx.record.total(), ctx.rounds, reply.content, error), items
@@ -117,7 +131,7 @@ def assemble(
     """One trajectory of the leaves of a tree and their records; what they share stands once."""
     decisions: dict[Any, Decision] = {}
     messages: dict[str, Message] = {}
-    events: dict[Event, None] = {}
+    events: list[Event] = []
     for items in records:
         for item in items:
             if isinstance(item, Decision):
@@ -125,7 +139,9 @@ def assemble(
             elif isinstance(item, Message):
                 messages.setdefault(item.id, item)
             else:
-                events.setdefault(item)
+                events.append(item)
+    if len(records) > 1:
+        events = list(dict.fromkeys(events))
     return Trajectory(
         id, task, seed, team, tuple(decisions.values()), tuple(messages.values()), tuple(leaves), tuple(events), **rest
     )

@@ -80,7 +80,7 @@ class MaxRounds(Stop):
         return "max rounds" if history.rounds >= self.limit else None
 
     def soonest(self, history: History) -> int:
-        left = len(history.left())
+        left = len(history.coming.left())
         return max(1, left + (1 if self.limit - history.rounds > 1 else 0))
 
 
@@ -111,10 +111,10 @@ class Quorum(Stop):
         return "quorum" if agree and agree >= self.needed(standing.due) else None
 
     def soonest(self, history: History) -> int:
-        standing, left = history.standing(), history.left()
+        standing, left = history.standing(), history.coming.left()
         agree = agreement(standing.fresh, self.same)
         spoke = standing.due - sum(name in history.voters for name in left)
-        sure = set(history.sure()) & history.voters.keys()
+        sure = set(history.coming.sure()) & history.voters.keys()
         for steps, name in enumerate(left, start=1):
             if name not in history.voters:
                 return steps  # it may hold votes back, and fewer votes due are a quorum sooner
@@ -198,5 +198,5 @@ def agreement(votes: Sequence[Message], same: Callable[[str, str], bool] = exact
 
 def _first(history: History, names: Sequence[str]) -> int:
     """Steps to the first of these that is still to come this round; past the end of it if none is."""
-    left = history.left()
+    left = history.coming.left()
     return next((steps for steps, name in enumerate(left, start=1) if name in names), len(left) + 1)

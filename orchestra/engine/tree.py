@@ -15,11 +15,11 @@ from orchestra.engine.actor import Actor
 from orchestra.engine.budget import Budget, Ledger
 from orchestra.engine.context import Context, Scope, decision
 from orchestra.engine.door import Call, Door, Drawn, Fetch, Via, journaled, perform
-from orchestra.engine.run import as_task, assemble, name_of, once, run_id, task_digest, team_digest, together
+from orchestra.engine.run import as_task, assemble, ended, entry, name_of, run_id, task_digest, team_digest, together
 from orchestra.errors import BadInput, BudgetSpent, CallFailed, RunFailed
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Decision, Event, Leaf, Trajectory
-from orchestra.types import EMPTY, Completion, FrozenMap, Message, Request, Task, Usage
+from orchestra.types import EMPTY, Completion, FrozenMap, Message, Reply, Request, Task, Usage
 
 Taken = Mapping[str, int]
 """State -> the draw that this leaf goes on with."""
@@ -84,13 +84,17 @@ async def grow(
     root = digest(str(seed), task_digest(task))
 
     async def leaf(taken: dict[str, int]) -> None:
-        scope = Scope(
-            root, dict(task.private), tree.door(taken, spawn), width=False, journal=journal, capped=cap is not None
-        )
-        ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None)
-        ended, items = await once(actor, task, ctx)
-        if ended.error != _PRUNED:
-            tree.leaves.append((tuple(key.draw for key in ended.taken), ended, items))
+        scope = Scope(root, tree.door(taken, spawn), width=False, journal=journal, capped=cap is not None)
+        ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None, private=task.private)
+        reply, failure = Reply(), None
+        try:
+            reply = await actor(entry(actor, task), ctx)
+        except Pruned:
+            return
+        except Exception as error:  # noqa: BLE001  (a failed leaf is data too)
+            failure = error
+        end, items = ended(ctx, reply, failure)
+        tree.leaves.append((tuple(key.draw for key in end.taken), end, items))
 
     waiting: list[tuple[tuple[int, ...], dict[str, int]]] = []
     try:
@@ -113,9 +117,6 @@ async def grow(
     return tree.trajectory(id, task, seed, team_digest(actor))
 
 
-_PRUNED = "not kept"
-
-
 class _Tree:
     """What the leaves of one tree share."""
 
@@ -135,7 +136,7 @@ class _Tree:
                 if call.state not in taken:
                     first, *others = self.branch.keep(call, taken, drawn) or (None,)
                     if first is None:
-                        raise Pruned(_PRUNED)
+                        raise Pruned("not kept")
                     for draw in others:
                         spawn({**taken, call.state: draw})
                     taken[call.state] = first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,10 +36,10 @@ class Team(Graph):
     '4'
     """
 
-    async def __call__(self, view: View, ctx: Context) -> Reply:
-        return await walk(self, view, ctx)
+    def __call__(self, view: View, ctx: Context) -> Coroutine[Any, Any, Reply]:
+        return walk(self, view, ctx)
 
-    async def run(
+    def run(
         self,
         task: Task | str,
         *,
@@ -47,9 +47,9 @@ class Team(Graph):
         budget: Budget | None = None,
         journal: Journal | None = None,
         schedule: Schedule = "sequential",
-    ) -> Trajectory:
-        """One task; a failed run returns its trajectory too, with the error on its leaf."""
-        return await run(self, task, seed=seed, budget=budget, journal=journal, schedule=schedule)
+    ) -> Coroutine[Any, Any, Trajectory]:
+        """One task; to be awaited. A failed run returns its trajectory too, with the error on its leaf."""
+        return run(self, task, seed=seed, budget=budget, journal=journal, schedule=schedule)
 
     def run_sync(self, task: Task | str, **options: Any) -> Trajectory:
         """`run` for code that is not asynchronous; takes the same options."""
