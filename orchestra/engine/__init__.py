@@ -6,13 +6,29 @@ from orchestra.engine.context import Context, Notice, Schedule
 from orchestra.engine.graph import START, Edge, Graph, Node
 from orchestra.engine.history import History, Standing
 from orchestra.engine.outputs import everything, last, majority
+from orchestra.engine.purse import Purse
+from orchestra.engine.question import Ask, Question, answer
 from orchestra.engine.run import run
-from orchestra.engine.stops import MaxRounds, Never, Quorum, Said, Spoken, Stop
+from orchestra.engine.stops import (
+    Accepted,
+    MaxRounds,
+    Never,
+    Quorum,
+    Said,
+    Signal,
+    Spent,
+    Spoken,
+    Stop,
+    Timeout,
+    Unchanged,
+)
 from orchestra.engine.tree import Branch, Full, grow
 
 __all__ = [
     "START",
+    "Accepted",
     "Actor",
+    "Ask",
     "Bounded",
     "Branch",
     "Budget",
@@ -25,12 +41,19 @@ __all__ = [
     "Never",
     "Node",
     "Notice",
+    "Purse",
+    "Question",
     "Quorum",
     "Said",
     "Schedule",
+    "Signal",
+    "Spent",
     "Spoken",
     "Standing",
     "Stop",
+    "Timeout",
+    "Unchanged",
+    "answer",
     "everything",
     "grow",
     "last",

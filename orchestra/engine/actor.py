@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
 from orchestra.engine.context import Context
+from orchestra.engine.door import Speaker
 from orchestra.types import Reply, Usage, View
 
 
@@ -19,4 +20,10 @@ class Actor(Protocol):
 class Bounded(Protocol):
     """An actor whose worst case is known beforehand; under a budget only such actors may run ahead."""
 
-    def bound(self, view: View) -> Usage: ...
+    def bound(self, view: View) -> Usage:
+        """Of one activation."""
+        ...
+
+    def speaker(self) -> Speaker:
+        """Who makes all its calls; a budget may cap its role."""
+        ...

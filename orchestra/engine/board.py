@@ -144,7 +144,7 @@ class Board:
                 private = {seat: told for seat, told in private.items() if seat not in self.graph.plan.number}
         ctx = Context(
             team.scope, f"{self._path}/{name}", step.round, combine(pasts) if pasts else "",
-            tuple([m.id for m in inbox]), team.ledger, team, private,
+            tuple([m.id for m in inbox]), team.ledger, team, private, team.limit,
         )  # fmt: skip
         return View(self.view.prompt, inbox, memory, line, name, step.round), ctx
 
@@ -189,6 +189,13 @@ class Board:
             if self.ctx.scope.notify is not None:
                 self._tell(step, outcome, self.ctx.scope.notify)
         self._close(step)
+
+    def heard(self, signals: Sequence[str]) -> bool:
+        """Signals from outside have come; whether the team ends."""
+        self.history.heard += tuple(signals)
+        for signal in signals:
+            self.ctx.event("signal", signal)
+        return self.graph.stop(self.history) is not None
 
     def message(self, step: Step, ctx: Context, reply: Reply) -> Message:
         """What an activation said, under its name; Unparseable if it addresses a node that is no successor."""

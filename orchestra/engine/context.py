@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import Any, Literal, NamedTuple
 
 from orchestra.digest import digest
 from orchestra.engine.budget import Budget, Ledger
 from orchestra.engine.door import Call, Door, Speaker, Via, combine
-from orchestra.errors import CallFailed
+from orchestra.engine.limit import Limit
+from orchestra.engine.question import Question, asked, pending
+from orchestra.errors import CallFailed, Interrupted
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Decision, Event
 from orchestra.types import EMPTY, Completion, FrozenMap, Key, Message, Request, Usage
@@ -38,6 +42,13 @@ class Notice(NamedTuple):
     """Nodes that a message goes to."""
 
 
+class Allowance(NamedTuple):
+    """What an activation that runs ahead may spend: it is held for all its calls together."""
+
+    worst: Usage
+    role: str
+
+
 @dataclass(slots=True)
 class Scope:
     """What the activations of one leaf share."""
@@ -46,6 +57,10 @@ class Scope:
     """Digest of seed and task."""
     door: Door
     schedule: Schedule = "sequential"
+    ask: Via | None = None
+    """Performs questions to people."""
+    signals: Mapping[str, asyncio.Event] = EMPTY
+    """What stops may wait for, by name."""
     width: bool = True
     """Whether activations may run at the same time."""
     notify: Callable[[Notice], None] | None = None
@@ -87,8 +102,8 @@ class Context:
     """The only door to the outside; lives for one activation."""
 
     __slots__ = (
-        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "allowance", "ledger", "path", "private",
-        "record", "round", "rounds", "saw", "scope", "stopped_by", "turn",
+        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "allowance", "ledger", "limit", "path",
+        "private", "record", "round", "rounds", "saw", "scope", "stopped_by", "turn",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +116,7 @@ class Context:
         ledger: Ledger | None = None,
         parent: Context | None = None,
         private: Mapping[str, str] = EMPTY,
+        limit: Limit | None = None,
     ) -> None:
         self.scope = scope
         self.path = path
@@ -109,8 +125,9 @@ class Context:
         self.ledger = ledger
         self.private = private
         """Lines of Task.private for seats that no team above has."""
+        self.limit = limit
         self.record = Record()
-        self.allowance: Usage | None = None
+        self.allowance: Allowance | None = None
         self.turn: asyncio.Event | None = None
         self.stopped_by = ""
         self.rounds = 0
@@ -159,6 +176,22 @@ class Context:
         finally:
             self._enter(-1)
 
+    async def ask(self, text: str, options: Sequence[str] = ()) -> str:
+        """Asks a person. Raises Interrupted where nobody answers: then the run ends, and goes on once it has one."""
+        question = Question(text, tuple(options))
+        said = str(await self.do(question, self.scope.ask or asked(None), bound=NOTHING))
+        self.event("question", text, FrozenMap({"answer": said}))
+        return said
+
+    @contextmanager
+    def limited(self, run: float = inf, idle: float = inf) -> Iterator[None]:
+        """Within it a call fails once all have taken `run` seconds, or once nothing was heard for `idle` seconds."""
+        outer, self.limit = self.limit, Limit(run, idle, self.limit)
+        try:
+            yield
+        finally:
+            self.limit = outer
+
     def rng(self) -> Random:
         """A generator keyed by this activation's causal past; the same on every replay."""
         self._rngs += 1
@@ -172,7 +205,7 @@ class Context:
         ledger = Ledger(budget, self.ledger) if budget else self.ledger
         made = Context(
             self.scope, f"{path}#{same + 1}" if same else path, self.round, self.past, self.saw, ledger, self,
-            self.private,
+            self.private, self.limit,
         )  # fmt: skip
         self.record.items.append(made.record)
         self._children = [*(self._children or ()), made]
@@ -180,6 +213,8 @@ class Context:
 
     def emit(self, delta: str) -> None:
         """Streams words to whoever listens; no decision reads them."""
+        if self.limit is not None:
+            self.limit.heard()
         if self.scope.notify is not None:
             self.scope.notify(Notice("delta", self.path, self.round, delta))
 
@@ -219,10 +254,10 @@ class Context:
         worst = sum((call.bound for call in calls), Usage())
         held = self.ledger is not None and self.allowance is None
         if held and self.ledger is not None:
-            self.ledger.hold(worst)
+            self.ledger.hold(worst, calls[0].by.role)
         spent = Usage()
         try:
-            drawn = await self.scope.door(calls, via)
+            drawn = await self.scope.door(calls, via if self.limit is None else self.limit.around(via))
             for call, (draw, outcome) in zip(calls, drawn, strict=True):
                 spent = spent + _usage(outcome)
                 self._note(call, draw, outcome)
@@ -234,10 +269,14 @@ class Context:
             for call in calls:
                 self._note_failure(call, str(error))
             raise
+        except Interrupted:
+            for call in calls:
+                self.event("question", call.effect.text, pending(call.effect, call.state))
+            raise
         finally:
             self.record.usage = self.record.usage + spent
             if held and self.ledger is not None:
-                self.ledger.settle(worst, spent)
+                self.ledger.settle(worst, spent, calls[0].by.role)
 
     def _note(self, call: Call, draw: int, outcome: Any) -> None:
         if isinstance(outcome, Completion):

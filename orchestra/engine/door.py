@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from orchestra.digest import canonical, digest
 from orchestra.errors import CallFailed, Drift, OrchestraError
-from orchestra.trajectory.journal import Entry, Failure, Journal
-from orchestra.types import Key, Request, Usage
+from orchestra.trajectory.journal import Entry, Failure, Fork, Journal
+from orchestra.types import EMPTY, Key, Request, Usage
 
 Via = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
 """Performs a batch of like effects, outcomes in order: `model.generate`, `choose(model)`, a tool."""
@@ -103,15 +103,18 @@ async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
 def journaled(journal: Journal, inner: Fetch = perform) -> Fetch:
     """Answers from the journal, performs the rest in one batch, and writes down what came of it, failures too.
 
-    Raises Drift, naming node and field, where the journal holds another effect under the same key.
+    Raises Drift, naming node and field, where the journal holds another effect under the same key; a Fork does not mind
+    what the journal below it holds.
     """
 
     async def fetch(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
-        forms = [_form(call) for call, _ in pairs]
+        forms = [form_of(call.effect, call.by.weights) for call, _ in pairs]
         entries = [journal.get(Key(call.state, draw)) for call, draw in pairs]
-        for (call, _), form, entry in zip(pairs, forms, entries, strict=True):
+        for i, ((call, draw), form, entry) in enumerate(zip(pairs, forms, entries, strict=True)):
             if entry is not None and entry.digest != form[0]:
-                raise Drift(_drift(call, entry, form[1]))
+                if not isinstance(journal, Fork) or journal.has(Key(call.state, draw)):
+                    raise Drift(_drift(call, entry, form[1]))
+                entries[i] = None  # a fork goes its own way from here
         missing = [i for i, entry in enumerate(entries) if entry is None]
         if missing:
             try:
@@ -127,21 +130,20 @@ def journaled(journal: Journal, inner: Fetch = perform) -> Fetch:
     return fetch
 
 
-def single(fetch: Fetch) -> Door:
-    """The door of a run without branches: the first draw of every state."""
+def single(fetch: Fetch, start: Mapping[str, int] = EMPTY) -> Door:
+    """The door of a run without branches: the first draw of every state, or the one that `start` names."""
 
     async def door(calls: Sequence[Call], via: Via) -> Sequence[Drawn]:
-        return [Drawn(0, outcome) for outcome in await fetch([(call, 0) for call in calls], via)]
+        pairs = [(call, start.get(call.state, 0)) for call in calls]
+        return [Drawn(draw, outcome) for (_, draw), outcome in zip(pairs, await fetch(pairs, via), strict=True)]
 
     return door
 
 
-def _form(call: Call) -> tuple[str, Any]:
-    form = described(call.effect)
-    return digest(type(call.effect).__name__, canonical(form), call.by.weights), {
-        "weights": call.by.weights,
-        "effect": form,
-    }
+def form_of(effect: Any, weights: str) -> tuple[str, Any]:
+    """Digest and JSON form of an effect and the weights that answer it, as the journal keeps them."""
+    form = described(effect)
+    return digest(type(effect).__name__, canonical(form), weights), {"weights": weights, "effect": form}
 
 
 def _outcome(entry: Entry) -> Any:
@@ -156,7 +158,7 @@ def _drift(call: Call, entry: Entry, now: Mapping[str, Any]) -> str:
     name = next((n for n in after if canonical(before.get(n)) != canonical(after[n])), "effect")
     return (
         f"{call.where}: the journal holds another {name}: it was {before.get(name)!r}, it is {after.get(name)!r}; "
-        "fix: go on with what the run was started with, or start a new run folder"
+        "fix: go on with what the run was started with, or fork the run (--on-drift branch)"
     )
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from orchestra.engine.actor import Bounded
 from orchestra.engine.board import Board, Outcome, Step
 from orchestra.engine.budget import CapReached
-from orchestra.engine.context import Context, Notice
+from orchestra.engine.context import Allowance, Context, Notice
 from orchestra.engine.graph import Graph
+from orchestra.engine.outside import Outside
 from orchestra.errors import BadInput, BudgetSpent, CallFailed, Interrupted, RunFailed, Unparseable
 from orchestra.types import Reply, View
 
@@ -23,13 +24,19 @@ async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
     """Runs a team once: its answer is the best so far when it stops, runs out of budget or has nothing left to say."""
     board = Board(graph, view, ctx)
     ahead, pasts, reason = Ahead(board), list[str](), "done"
+    outside = Outside(graph.stop.waits, ctx) if graph.stop.waits else None
     try:
         for step in board.steps():
             if board.silent(step):
                 await ahead.drop(step)
                 board.skip(step)
             else:
-                outcome = ahead.ended(step, await ahead.due(step))
+                due = ahead.due(step)
+                ran = await (due if outside is None else outside.race(due, board.heard))
+                if ran is None:
+                    reason = graph.stop(board.history) or reason
+                    break
+                outcome = ahead.ended(step, ran)
                 if past := outcome.context.past:
                     pasts.append(past)
                 board.commit(step, outcome)
@@ -189,11 +196,11 @@ class Ahead:
         unbounded = self._inline is not None and self._inline.allowance is None
         if unbounded or not isinstance(actor, Bounded):
             return False
-        worst = actor.bound(view)
-        if not ctx.ledger.foresees(worst) or not ctx.ledger.fits(worst):
+        worst, role = actor.bound(view), actor.speaker().role
+        if not ctx.ledger.foresees(worst, role) or not ctx.ledger.fits(worst, role):
             return False
-        ctx.ledger.hold(worst)
-        ctx.allowance = worst
+        ctx.ledger.hold(worst, role)
+        ctx.allowance = Allowance(worst, role)
         return True
 
     async def _run(self, step: Step, view: View, ctx: Context) -> Outcome:
@@ -240,7 +247,7 @@ class Ahead:
 
     def _settle(self, ctx: Context) -> None:
         if ctx.allowance is not None and ctx.ledger is not None:
-            ctx.ledger.settle(ctx.allowance, ctx.record.total())
+            ctx.ledger.settle(ctx.allowance.worst, ctx.record.total(), ctx.allowance.role)
             ctx.allowance = None
 
     async def _squash(self, steps: Sequence[Step]) -> None:
@@ -259,8 +266,10 @@ class Ahead:
 
 
 def _fatal(failure: Exception, team: Context) -> bool:
-    """Whether a failure ends the team whatever its node says: bad input, damage, and a cap that is the team's own."""
-    if isinstance(failure, CapReached) and failure.ledger.below(team.ledger):
+    """Whether a failure ends the team whatever its node says: bad input, damage, a question, and a cap that is the
+    team's own; one of something within it, or of a role, silences the node alone.
+    """
+    if isinstance(failure, CapReached) and (failure.ledger.role or failure.ledger.below(team.ledger)):
         return False
     return isinstance(failure, (BadInput, RunFailed)) and not isinstance(failure, (CallFailed, Unparseable))
 

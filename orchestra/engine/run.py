@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,11 +11,13 @@ from orchestra.digest import canonical, digest
 from orchestra.engine.actor import Actor
 from orchestra.engine.budget import Budget, Ledger
 from orchestra.engine.context import Context, Notice, Schedule, Scope
-from orchestra.engine.door import journaled, perform, single
+from orchestra.engine.door import Fetch, journaled, perform, single
+from orchestra.engine.question import Ask, asked
+from orchestra.engine.rebuild import rebuilt
 from orchestra.errors import BadInput, BudgetSpent, Damaged, Drift, Interrupted, OrchestraError, Unavailable
-from orchestra.trajectory.journal import Journal
+from orchestra.trajectory.journal import Journal, MemoryJournal
 from orchestra.trajectory.trajectory import Decision, Event, Leaf, Trajectory
-from orchestra.types import Message, Reply, Task, View
+from orchestra.types import EMPTY, Message, Reply, Task, View
 
 
 @asynccontextmanager
@@ -55,37 +57,59 @@ def name_of(actor: Actor) -> str:
     return str(getattr(actor, "name", "") or getattr(actor, "__name__", "") or type(actor).__name__)
 
 
-async def run(
+def run(
     actor: Actor,
     task: Task | str,
     *,
     seed: int = 0,
-    budget: Budget | None = None,
+    budget: Budget | Ledger | None = None,
     journal: Journal | None = None,
     schedule: Schedule = "sequential",
+    start: Mapping[str, int] = EMPTY,
+    ask: Ask | None = None,
+    signals: Mapping[str, asyncio.Event] = EMPTY,
     notify: Callable[[Notice], None] | None = None,
-) -> Trajectory:
-    """One task. A failed run returns its trajectory too, the error on its leaf; bad input, drift and damage raise.
+    rebuild: bool = False,
+) -> Coroutine[Any, Any, Trajectory]:
+    """One task; to be awaited. A failed run returns its trajectory too, the error on its leaf; bad input, drift and
+    damage raise. What it returns is on disk: the journal is flushed first.
 
-    What it returns is on disk: the journal is flushed first.
+    `start` gives draws other than the first, by state: what follows from such a decision is drawn anew, all else is
+    found in the journal. `ask` puts questions to a person; where nobody answers, the run ends with
+    `stopped_by="question"`. `signals` are what stops of the kind `Signal` wait for. With `rebuild` the run begins anew
+    after every effect, and knows only what the journal tells; it tells `notify` nothing.
     """
     if schedule not in ("sequential", "speculative"):
         raise BadInput(f"schedule {schedule!r}: expected 'sequential' or 'speculative'")
     task = as_task(task)
     content = task_digest(task)
-    door = _UNKEPT if journal is None else single(journaled(journal))
-    scope = Scope(digest(str(seed), content), door, schedule, notify=notify, journal=journal)
-    ctx = Context(scope, name_of(actor), ledger=Ledger(budget) if budget else None, private=task.private)
+    root, id = digest(str(seed), content), run_id(actor, task, seed, content)
+    if start:
+        id = digest(id, canonical(dict(start)))[:16]
+
+    def attempt(fetch: Fetch | None, tell: Callable[[Notice], None] | None) -> Coroutine[Any, Any, Trajectory]:
+        door = _UNKEPT if fetch is None and not start else single(fetch or perform, start)
+        scope = Scope(root, door, schedule, asked(ask) if ask else None, signals, notify=tell, journal=journal)
+        ledger = Ledger(budget) if isinstance(budget, Budget) else budget
+        ctx = Context(scope, name_of(actor), ledger=ledger, private=task.private)
+        return _attempt(id, actor, task, seed, ctx)
+
+    if rebuild:
+        kept = journal = journal or MemoryJournal()
+        return rebuilt(lambda fetch: attempt(fetch, None), kept)
+    return attempt(journaled(journal) if journal is not None else None, notify)
+
+
+async def _attempt(id: str, actor: Actor, task: Task, seed: int, ctx: Context) -> Trajectory:
     reply, failure = Reply(), None
     try:
         reply = await actor(entry(actor, task), ctx)
     except Exception as error:  # noqa: BLE001  (a failed run is a trajectory too)
         failure = error
     leaf, items = ended(ctx, reply, failure)
-    if journal is not None:
-        await journal.flushed()
-    id = run_id(actor, task, seed, content)
-    return assemble(id, task, seed, team_digest(actor), [leaf], [items], waste=scope.waste)
+    if ctx.scope.journal is not None:
+        await ctx.scope.journal.flushed()
+    return assemble(id, task, seed, team_digest(actor), [leaf], [items], waste=ctx.scope.waste)
 
 
 _UNKEPT = single(perform)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from orchestra.engine.history import History
 from orchestra.errors import BadTeam
@@ -26,6 +27,14 @@ def exact(a: str, b: str) -> bool:
     return a == b
 
 
+class Wait(NamedTuple):
+    """Something outside that a stop waits for."""
+
+    name: str
+    seconds: float | None = None
+    """Of the team's running time; None: a signal of that name."""
+
+
 class Stop(ABC):
     """When to end, and why; pure. A cyclic team whose stop has no bound on `rounds` is refused."""
 
@@ -35,6 +44,11 @@ class Stop(ABC):
     def rounds(self) -> float:
         """It holds from when that many rounds are closed, at the latest; infinite: no such promise."""
         return math.inf
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        """What it wants to hear of from outside; `History.heard` has the names of those that came."""
+        return ()
 
     @abstractmethod
     def __call__(self, history: History) -> str | None:
@@ -150,6 +164,119 @@ class Spoken(Stop):
         return _first(history, self.by)
 
 
+def approves(message: Message) -> bool:
+    """Whether a verifier's typed output says yes: it is True, or its field `right` is."""
+    return getattr(message.parsed, "right", message.parsed) is True
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(Stop):
+    """The last word of one of the named nodes accepts."""
+
+    by: tuple[str, ...]
+    accepts: Callable[[Message], bool] = approves
+
+    def __call__(self, history: History) -> str | None:
+        last = history.messages[-1] if history.messages else None
+        return f"{last.sender} accepted" if last and last.sender in self.by and self.accepts(last) else None
+
+    def soonest(self, history: History) -> int:
+        return _first(history, self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged(Stop):
+    """A round is closed in which every vote repeated that of the round before; so many rounds in a row."""
+
+    times: int = 1
+    same: Callable[[str, str], bool] = exact
+
+    def __post_init__(self) -> None:
+        if type(self.times) is not int or self.times < 1:
+            raise BadTeam(f"Unchanged({self.times!r}): expected a whole number of rounds from 1")
+
+    def __call__(self, history: History) -> str | None:
+        closed = history.rounds
+        if closed <= self.times or (history.messages and history.messages[-1].round >= closed):
+            return None
+        rounds: dict[int, dict[str, str | None]] = {}
+        for message in reversed(history.messages):
+            if message.round < closed - 1 - self.times:
+                break
+            if message.sender in history.voters:
+                rounds.setdefault(message.round, {}).setdefault(message.sender, message.answer)
+        pairs = [(rounds.get(r - 1, {}), rounds.get(r, {})) for r in range(closed - self.times, closed)]
+        return "unchanged" if all(now and self._repeats(before, now) for before, now in pairs) else None
+
+    def soonest(self, history: History) -> int:
+        return max(1, len(history.coming.left()) + (0 if history.rounds >= self.times else 1))
+
+    def _repeats(self, before: Mapping[str, str | None], now: Mapping[str, str | None]) -> bool:
+        if before.keys() != now.keys():
+            return False
+        return all(
+            old == new or (old is not None and new is not None and self.same(old, new))
+            for old, new in ((before[name], now[name]) for name in now)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Spent(Stop):
+    """So much has been spent: a wish, where a Budget is a cap, so the call that reaches it still counts."""
+
+    calls: float = math.inf
+    tokens: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not (self.calls > 0 and self.tokens > 0) or math.inf == self.calls == self.tokens:
+            raise BadTeam(f"Spent(calls={self.calls!r}, tokens={self.tokens!r}): expected calls or tokens above 0")
+
+    def __call__(self, history: History) -> str | None:
+        usage = history.usage
+        return "spent" if usage.calls >= self.calls or usage.tokens >= self.tokens else None
+
+    def soonest(self, history: History) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout(Stop):
+    """The team has run so many seconds; what is under way is cancelled. The time that a crash took does not count."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds < math.inf:
+            raise BadTeam(f"Timeout({self.seconds!r}): expected a number of seconds above 0")
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        return (Wait(f"{self.seconds:g} seconds", self.seconds),)
+
+    def __call__(self, history: History) -> str | None:
+        return "timeout" if self.waits[0].name in history.heard else None
+
+    def soonest(self, history: History) -> int:
+        return FAR  # rare enough to let everything run ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Signal(Stop):
+    """Somebody outside says so, by the event of that name that the run was given; what is under way is cancelled."""
+
+    name: str = "stop"
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        return (Wait(self.name),)
+
+    def __call__(self, history: History) -> str | None:
+        return f"signal {self.name}" if self.name in history.heard else None
+
+    def soonest(self, history: History) -> int:
+        return FAR
+
+
 @dataclass(frozen=True, slots=True)
 class Either(Stop):
     """Ends as soon as one of two does; written `a | b`."""
@@ -160,6 +287,10 @@ class Either(Stop):
     @property
     def rounds(self) -> float:
         return min(self.first.rounds, self.second.rounds)
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        return tuple(dict.fromkeys((*self.first.waits, *self.second.waits)))
 
     def __call__(self, history: History) -> str | None:
         return self.first(history) or self.second(history)
@@ -178,6 +309,10 @@ class Both(Stop):
     @property
     def rounds(self) -> float:
         return max(self.first.rounds, self.second.rounds)
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        return tuple(dict.fromkeys((*self.first.waits, *self.second.waits)))
 
     def __call__(self, history: History) -> str | None:
         first, second = self.first(history), self.second(history)

@@ -159,7 +159,7 @@ class _Tree:
         worst = sum([call.bound] * count, Usage())
         if self.ledger is not None:
             try:
-                self.ledger.hold(worst)
+                self.ledger.hold(worst, call.by.role)
             except BudgetSpent as spent:
                 raise BudgetSpent(f"{call.where}: cap of the tree: {spent}") from None
         charged = Usage()
@@ -176,7 +176,7 @@ class _Tree:
             raise
         finally:
             if self.ledger is not None:
-                self.ledger.settle(worst, charged)
+                self.ledger.settle(worst, charged, call.by.role)
 
     def trajectory(self, id: str, task: Task, seed: int, team: str) -> Trajectory:
         """Leaves in order of their draws; after each of a leaf's decisions its siblings."""

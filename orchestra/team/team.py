@@ -14,8 +14,10 @@ from orchestra.engine.budget import Budget
 from orchestra.engine.context import Context, Notice, Schedule
 from orchestra.engine.graph import Graph
 from orchestra.engine.loop import walk
+from orchestra.engine.purse import Purse
 from orchestra.engine.run import run, together
 from orchestra.engine.tree import Branch, grow
+from orchestra.errors import BadInput
 from orchestra.models.model import Model, Policy
 from orchestra.team import draw, save
 from orchestra.team.registry import register
@@ -47,13 +49,20 @@ class Team(Graph):
         budget: Budget | None = None,
         journal: Journal | None = None,
         schedule: Schedule = "sequential",
+        **options: Any,
     ) -> Coroutine[Any, Any, Trajectory]:
-        """One task; to be awaited. A failed run returns its trajectory too, with the error on its leaf."""
-        return run(self, task, seed=seed, budget=budget, journal=journal, schedule=schedule)
+        """One task; to be awaited. A failed run returns its trajectory too, with the error on its leaf. More options:
+        `start`, `ask`, `signals`, `notify`, `rebuild`, as `orchestra.engine.run` has them.
+        """
+        return run(self, task, seed=seed, budget=budget, journal=journal, schedule=schedule, **options)
 
     def run_sync(self, task: Task | str, **options: Any) -> Trajectory:
         """`run` for code that is not asynchronous; takes the same options."""
-        return asyncio.run(self.run(task, **options))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.run(task, **options))
+        raise BadInput("run_sync was called where an event loop runs, such as a notebook; fix: await team.run(...)")
 
     async def stream(self, task: Task | str, **options: Any) -> AsyncIterator[Notice | Trajectory]:
         """What happens, as it happens, and the Trajectory last. Deltas are provisional until their message comes."""
@@ -74,16 +83,31 @@ class Team(Graph):
             running.cancel()
             await asyncio.wait([running])
 
-    async def map(self, tasks: Sequence[Task | str], *, concurrency: int = 64, **options: Any) -> list[Trajectory]:
-        """Many tasks, results in their order; one that fails does not stop the others."""
+    async def map(
+        self,
+        tasks: Sequence[Task | str],
+        *,
+        concurrency: int = 64,
+        budget: Budget | None = None,
+        total: Budget | None = None,
+        **options: Any,
+    ) -> list[Trajectory]:
+        """Many tasks, results in their order; one that fails does not stop the others. `budget` holds for each task,
+        `total` for all together: it is allotted in their order.
+        """
         limit = asyncio.Semaphore(concurrency)
+        purse = Purse(total, budget) if total is not None else None
 
-        async def one(task: Task | str) -> Trajectory:
+        async def one(number: int, task: Task | str) -> Trajectory:
             async with limit:
-                return await run(self, task, **options)
+                if purse is None:
+                    return await run(self, task, budget=budget, **options)
+                done = await run(self, task, budget=await purse.ledger(number), **options)
+                purse.settle(number, done.usage)
+                return done
 
         async with together() as group:
-            running = [group.create_task(one(task)) for task in tasks]
+            running = [group.create_task(one(number, task)) for number, task in enumerate(tasks)]
         return [task.result() for task in running]
 
     async def grow(

@@ -56,3 +56,31 @@ class MemoryJournal:
 
     async def flushed(self) -> None:
         return None
+
+
+class Fork:
+    """A journal laid over another, which it never writes to: what it holds itself goes before what lies below.
+
+    A run on a Fork repeats the other run as far as its effects are the same, and goes its own way where they are not.
+
+    >>> below = MemoryJournal(); below.put(Key("s"), Entry("d", None, 1)); fork = Fork(below, MemoryJournal())
+    >>> fork.put(Key("s"), Entry("e", None, 2)); fork.get(Key("s")).outcome, below.get(Key("s")).outcome
+    (2, 1)
+    """
+
+    def __init__(self, below: Journal, own: Journal) -> None:
+        self.below = below
+        self.own = own
+
+    def has(self, key: Key) -> bool:
+        """Whether it holds the key itself."""
+        return self.own.get(key) is not None
+
+    def get(self, key: Key) -> Entry | None:
+        return self.own.get(key) or self.below.get(key)
+
+    def put(self, key: Key, entry: Entry) -> None:
+        self.own.put(key, entry)
+
+    async def flushed(self) -> None:
+        await self.own.flushed()

@@ -55,7 +55,7 @@ class Leaf:
 class Event:
     """Anything else that happened, in canonical order."""
 
-    kind: Literal["tool", "world", "selection", "stop", "budget", "cancel", "clock", "question", "failure"]
+    kind: Literal["tool", "world", "selection", "stop", "budget", "signal", "question", "failure"]
     path: str
     round: int
     text: str = ""
@@ -87,6 +87,11 @@ class Trajectory:
         """The decisions of a leaf in canonical order; the tree is the trie of the leaves' `taken`."""
         known = {d.key: d for d in self.decisions}
         return [known[key] for key in leaf.taken]
+
+    @property
+    def questions(self) -> Sequence[Event]:
+        """Questions that wait for their answer; give it with `orchestra.engine.answer` and run again."""
+        return [event for event in self.events if event.kind == "question" and "answer" not in event.data]
 
     @property
     def leaf(self) -> Leaf:

@@ -211,10 +211,10 @@ ENGINE = sys.modules["orchestra.engine.run"]
 
 def test_a_budget_that_nobody_keeps_is_found(monkeypatch):
     class Blind(Ledger):
-        def hold(self, bound):
+        def hold(self, bound, role=""):
             """Lets everything through."""
 
-        def fits(self, bound):
+        def fits(self, bound, role=""):
             return True
 
     monkeypatch.setattr(ENGINE, "Ledger", Blind)
