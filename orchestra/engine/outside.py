@@ -67,7 +67,7 @@ class Outside:
             waiting = {wait.name: asyncio.ensure_future(self._wait(wait, signals)) for wait in races[0].waits}
             try:
                 await asyncio.wait({task, *waiting.values()}, return_when=asyncio.FIRST_COMPLETED)
-                names = [] if task.done() else [name for name, one in waiting.items() if one.done()]
+                names = [name for name, one in waiting.items() if one.done()]  # of both at once, the signal counts
             finally:
                 for one in waiting.values():
                     one.cancel()

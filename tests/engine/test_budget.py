@@ -26,9 +26,25 @@ def test_the_best_answer_so_far_when_spent():
     assert any(e.kind == "budget" and "2 calls" in e.text for e in result.events)
 
 
-@settings(max_examples=500)
-@given(st.integers(1, 64), st.integers(1, 200), st.integers(1, 70), st.sampled_from(["sequential", "speculative"]))
+CROWDS = given(
+    st.integers(1, 64), st.integers(1, 200), st.integers(1, 70), st.sampled_from(["sequential", "speculative"])
+)
+
+
+@settings(max_examples=500, deadline=None)
+@CROWDS
 def test_64_agents_never_pass_a_cap(agents, tokens, calls, schedule):
+    check_crowd(agents, tokens, calls, schedule)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@CROWDS
+def test_64_agents_never_pass_a_cap_in_10000_examples(agents, tokens, calls, schedule):
+    check_crowd(agents, tokens, calls, schedule)
+
+
+def check_crowd(agents, tokens, calls, schedule):
     model = Scripted(lambda r: "word " * (r.seed % 7), name="m")
     spent = [0, 0]
     inner = model.generate
@@ -99,3 +115,51 @@ def test_a_team_within_that_runs_into_the_shared_cap_ends_the_whole():
 def test_a_cap_must_be_above_zero(bad):
     with pytest.raises(BadInput, match="expected a number above 0"):
         Budget(**bad)
+
+
+def crowd(model, **roles):
+    """Agents of several roles side by side, each named after its role."""
+    names = [(f"{name}-{i}", name) for name, n in roles.items() for i in range(n)]
+    nodes = [Node(node, replace(generator, name=name)(model, name=node)) for node, name in names]
+    return Team("crowd", nodes, [Edge(START, node) for node, _ in names], output=majority())
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "speculative"])
+def test_a_role_that_has_spent_its_share_falls_silent_and_the_others_go_on(schedule):
+    team = crowd(Scripted(lambda r: "yes 4"), generator=3, verifier=3, refiner=2)
+    cap = Budget(calls=7, roles={"verifier": Budget(calls=1), "generator": Budget(tokens=100_000)})
+    made = asyncio.run(run(team, "q", budget=cap, schedule=schedule))
+    assert [m.sender for m in made.messages] == [
+        "generator-0", "generator-1", "generator-2", "verifier-0", "refiner-0", "refiner-1",
+    ]  # fmt: skip
+    assert made.stopped_by == "done" and made.error is None
+    spent = [e.text for e in made.events if e.kind == "failure"]
+    assert len(spent) == 2 and all("budget of 1 calls of role 'verifier' spent: 1 used" in text for text in spent)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 6), st.integers(0, 6), st.integers(1, 12), st.integers(1, 5), st.integers(1, 5),
+    st.sampled_from(["sequential", "speculative"]),
+)  # fmt: skip
+def test_caps_of_roles_hold_within_the_cap_of_all(writers, checkers, calls, of_writers, of_checkers, schedule):
+    """Against the plain rule: in order of declaration, each asked as long as there is room for it."""
+    if writers + checkers == 0:
+        return
+    team = crowd(Scripted(lambda r: "yes 4"), generator=writers, verifier=checkers)
+    cap = Budget(calls=calls, roles={"generator": Budget(calls=of_writers), "verifier": Budget(calls=of_checkers)})
+    made = asyncio.run(run(team, "q", budget=cap, schedule=schedule))
+    expected, room = [], {"generator": of_writers, "verifier": of_checkers, "": calls}
+    for node in team.nodes:
+        role = node.name.partition("-")[0]
+        if not room[""]:
+            break
+        if room[role]:
+            room[role], room[""] = room[role] - 1, room[""] - 1
+            expected.append(node.name)
+    assert [m.sender for m in made.messages] == expected
+
+
+def test_caps_of_roles_are_caps_alone():
+    with pytest.raises(BadInput, match="budget of role 'a': expected caps of that role alone"):
+        Budget(roles={"a": Budget(roles={"b": Budget(calls=1)})})

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 import pytest
-from small_teams import ANSWERER, Caller, agent, scripted_by_seat
+from small_teams import ANSWERER, Caller, agent, draw, scripted_by_seat
 
 from orchestra.engine import (
     START,
@@ -20,7 +20,7 @@ from orchestra.engine import (
     majority,
     run,
 )
-from orchestra.errors import CallFailed
+from orchestra.errors import BadTeam, CallFailed
 from orchestra.models.scripted import Scripted
 from orchestra.roles import debater, generator, refiner, verifier
 from orchestra.team import Route, Team
@@ -292,3 +292,15 @@ def test_streaming_ends_with_the_trajectory():
     items = asyncio.run(collect())
     assert [i.kind for i in items[:-1] if i.kind in ("message", "stop")] == ["message"] * 3 + ["stop"]
     assert items[-1].answer == "91"
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "speculative"])
+def test_a_join_whose_condition_raises_fails_the_run_in_the_same_place(schedule):
+    async def slow(view, ctx):
+        await ctx.do(Request((("user", view.seat),)), draw)
+        return Reply(view.seat)
+
+    nodes = [*(Node(n, slow) for n in "abc"), Node("join", slow, when=lambda messages: messages[1].content == "b")]
+    team = Team("t", nodes, [*(Edge(START, n) for n in "abc"), *(Edge(n, "join") for n in "abc")])
+    with pytest.raises(BadTeam, match="t/join: its condition raised IndexError: tuple index|t/join: .*list index"):
+        asyncio.run(run(team, "q", schedule=schedule))
