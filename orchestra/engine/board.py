@@ -129,10 +129,13 @@ class Board:
         team, name = self.ctx, self.graph.nodes[step.node].name
         inbox: tuple[Message, ...] = ()
         pasts: list[str] = []
-        for token in self._inbox(step):
-            inbox += token.messages
-            if token.past:
-                pasts.append(token.past)
+        tokens = self._rounds[step.round].tokens
+        for edge in self._read(step) if self.plan.joins else self.plan.ins[step.node]:
+            token = tokens[edge]
+            if token is not None:
+                inbox += token.messages
+                if token.past:
+                    pasts.append(token.past)
         memory = None
         if step.node in self._memory:
             memory, before = self._memory[step.node]
@@ -150,7 +153,7 @@ class Board:
 
     def broken(self, step: Step) -> BadTeam | None:
         """Why a join cannot be asked: its condition raised."""
-        error = self._rounds[step.round].joins.broken.get(step.node) if self.plan.joins else None
+        error = self._rounds[step.round].joins.broken.get(step.node)
         if error is None:
             return None
         where = f"{self._path}/{self.graph.nodes[step.node].name}"
@@ -333,12 +336,13 @@ class Board:
         settled = all(state.tokens[before] is not OPEN for before in order[: order.index(edge)])
         return not (settled and self._free_to_fire(state, round, join))
 
-    def _inbox(self, step: Step) -> list[Token]:
-        state, edges = self._rounds[step.round], self.plan.ins[step.node]
-        if step.node in state.joins.sealed:
-            kept = set(self.plan.committed[step.node][: state.joins.sealed[step.node]])
-            edges = tuple(edge for edge in edges if edge in kept)
-        return [token for edge in edges if (token := state.tokens[edge]) is not None]
+    def _read(self, step: Step) -> Sequence[int]:
+        """Edges that an activation reads: of a join those that it fired on."""
+        edges, sealed = self.plan.ins[step.node], self._rounds[step.round].joins.sealed.get(step.node)
+        if sealed is None:
+            return edges
+        kept = set(self.plan.committed[step.node][:sealed])
+        return [edge for edge in edges if edge in kept]
 
     def _carried(self, edge: int, reply: Reply, message: Message, past: str) -> Token | None:
         sent: tuple[Message, ...] = (message,)

@@ -102,8 +102,8 @@ class Context:
     """The only door to the outside; lives for one activation."""
 
     __slots__ = (
-        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "allowance", "ledger", "limit", "path",
-        "private", "record", "round", "rounds", "saw", "scope", "stopped_by", "turn",
+        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "_turn", "allowance", "due", "ledger", "limit",
+        "path", "private", "record", "round", "rounds", "saw", "scope", "stopped_by",
     )  # fmt: skip
 
     def __init__(
@@ -128,7 +128,9 @@ class Context:
         self.limit = limit
         self.record = Record()
         self.allowance: Allowance | None = None
-        self.turn: asyncio.Event | None = None
+        self.due = True
+        """Whether all before it, in its own team, is committed."""
+        self._turn: asyncio.Event | None = None
         self.stopped_by = ""
         self.rounds = 0
         self._past = past
@@ -290,12 +292,19 @@ class Context:
             self.record.items.append(_with_error(decision(call, 0, None), error))
         self.event("failure", error)
 
+    def is_due(self) -> None:
+        """All before it is committed: what waited for that goes on."""
+        self.due = True
+        if self._turn is not None:
+            self._turn.set()
+
     async def _oldest(self) -> None:
         """Returns once this activation is the oldest in every enclosing team and all before it is on disk."""
         context: Context | None = self
         while context is not None:
-            if context.turn is not None:
-                await context.turn.wait()
+            if not context.due:
+                context._turn = context._turn or asyncio.Event()
+                await context._turn.wait()
             context = context._parent
         if self.scope.journal is not None:
             await self.scope.journal.flushed()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from orchestra.digest import canonical, digest
 from orchestra.errors import CallFailed, Drift, OrchestraError
 from orchestra.trajectory.journal import Entry, Failure, Fork, Journal
-from orchestra.types import EMPTY, Key, Request, Usage
+from orchestra.types import EMPTY, Key, Request, Usage, quick
 
 Via = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
 """Performs a batch of like effects, outcomes in order: `model.generate`, `choose(model)`, a tool."""
@@ -28,6 +28,7 @@ class Speaker(NamedTuple):
     weights: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One effect on its way through the door; two calls are equal if their states are."""

@@ -16,6 +16,7 @@ from orchestra.engine.budget import CapReached
 from orchestra.engine.context import Allowance, Context, Notice
 from orchestra.engine.graph import Graph
 from orchestra.engine.outside import Outside
+from orchestra.engine.stops import FAR
 from orchestra.errors import BadInput, BudgetSpent, CallFailed, Interrupted, RunFailed, Unparseable
 from orchestra.types import Reply, View
 
@@ -143,8 +144,7 @@ class Ahead:
         return await self._run(step, view, ctx)
 
     async def _awaited(self, running: _Started) -> Outcome:
-        if running.context.turn is not None:
-            running.context.turn.set()
+        running.context.is_due()
         if running.outcome is None:
             self._start()  # what was committed since may let more run ahead
         return running.outcome or await running.task
@@ -160,13 +160,15 @@ class Ahead:
 
     def _beside(self) -> Sequence[Step]:
         board, scope = self.board, self.board.ctx.scope
-        others = [step for step in board.ready if step != board.at] if scope.width else []
-        if not others:
-            return others
+        if not board.ready or not scope.width:
+            return ()
+        others = [step for step in board.ready if step != board.at]
         others.sort(key=lambda step: (step.round, board.plan.place[step.node]))
         if scope.schedule == "speculative" and board.ctx.ledger is None:
             return others
         horizon = board.graph.stop.soonest(board.history)
+        if horizon >= FAR and not board.plan.joins:
+            return others
         return [step for step in others if board.distance(step) < horizon and not board.doubtful(step)]
 
     def _launch(self, step: Step) -> bool:
@@ -174,7 +176,7 @@ class Ahead:
         view, ctx = self.board.open(step)
         if not self._afford(step, view, ctx):
             return False
-        ctx.turn = asyncio.Event()
+        ctx.due = False
         self.board.ready.remove(step)
         self._started[step] = _Started(ctx, asyncio.ensure_future(self._ahead(step, view, ctx)))
         return True
@@ -209,7 +211,7 @@ class Ahead:
         if ctx.scope.notify is not None:
             ctx.scope.notify(Notice("started", ctx.path, step.round))
         try:
-            if (broken := board.broken(step)) is not None:
+            if board.plan.joins and (broken := board.broken(step)) is not None:
                 raise broken
             reply = await node.actor(view, ctx)
             message = board.message(step, ctx, reply)

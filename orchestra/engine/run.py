@@ -32,7 +32,7 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
 
 def as_task(task: Task | str) -> Task:
     """A Task; a bare text becomes one that is named by its content."""
-    return task if isinstance(task, Task) else Task("text/" + digest(task)[:8], task)
+    return _digested(task)[0]
 
 
 def task_digest(task: Task) -> str:
@@ -40,6 +40,13 @@ def task_digest(task: Task) -> str:
     private = canonical(dict(task.private)) if task.private else "{}"
     choices = canonical(list(task.choices)) if task.choices else "[]"
     return digest(task.prompt, task.kind, private, choices)
+
+
+def _digested(task: Task | str) -> tuple[Task, str]:
+    if isinstance(task, Task):
+        return task, task_digest(task)
+    content = task_digest(Task("", task))
+    return Task(f"text/{content[:8]}", task), content
 
 
 def run_id(actor: Actor, task: Task, seed: int, content: str = "") -> str:
@@ -81,8 +88,7 @@ def run(
     """
     if schedule not in ("sequential", "speculative"):
         raise BadInput(f"schedule {schedule!r}: expected 'sequential' or 'speculative'")
-    task = as_task(task)
-    content = task_digest(task)
+    task, content = _digested(task)
     root, id = digest(str(seed), content), run_id(actor, task, seed, content)
     if start:
         id = digest(id, canonical(dict(start)))[:16]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestra.types import EMPTY, Completion, FrozenMap, Key, Message, Request, Task, Usage
+from orchestra.types import EMPTY, Completion, FrozenMap, Key, Message, Request, Task, Usage, quick
 
 SCHEMA = 1
 """Version of the saved form of everything in this file; tests keep a golden file of each version."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One model call or scored choice: what it saw, what it could have said, what it said."""
@@ -37,6 +38,7 @@ class Decision:
     """Failed or unparseable is data, never a silent zero."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One end of a tree; a run without branches has exactly one."""
@@ -51,6 +53,7 @@ class Leaf:
     error: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """Anything else that happened, in canonical order."""
@@ -62,6 +65,7 @@ class Event:
     data: FrozenMap[str, str] = EMPTY
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Trajectory:
     """One team on one task; a tree when branched."""
