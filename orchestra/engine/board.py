@@ -196,8 +196,9 @@ class Board:
     def heard(self, signals: Sequence[str]) -> bool:
         """Signals from outside have come; whether the team ends."""
         self.history.heard += tuple(signals)
+        clocks = {wait.name for wait in self.graph.stop.waits if wait.seconds is not None}
         for signal in signals:
-            self.ctx.event("signal", signal)
+            self.ctx.event("clock" if signal in clocks else "cancel", signal)
         return self.graph.stop(self.history) is not None
 
     def message(self, step: Step, ctx: Context, reply: Reply) -> Message:

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from math import inf
+from operator import add
 from random import Random
 from typing import Any, Literal, NamedTuple
 
@@ -253,20 +255,21 @@ class Context:
         return calls
 
     async def _perform(self, calls: list[Call], via: Via) -> Sequence[Any]:
-        worst = sum((call.bound for call in calls), Usage())
-        held = self.ledger is not None and self.allowance is None
-        if held and self.ledger is not None:
-            self.ledger.hold(worst, calls[0].by.role)
-        spent = Usage()
+        ledger = self.ledger if self.allowance is None else None
+        worst = _sum([call.bound for call in calls]) if ledger is not None else NOTHING
+        if ledger is not None:
+            ledger.hold(worst, calls[0].by.role)
+        spent = NOTHING
         try:
             drawn = await self.scope.door(calls, via if self.limit is None else self.limit.around(via))
+            outcomes = [outcome for _, outcome in drawn]
+            spent = _sum([_usage(outcome) for outcome in outcomes])
             for call, (draw, outcome) in zip(calls, drawn, strict=True):
-                spent = spent + _usage(outcome)
                 self._note(call, draw, outcome)
             self._past = combine([f"{call.state}.{draw}" for call, (draw, _) in zip(calls, drawn, strict=True)])
-            return [outcome for _, outcome in drawn]
+            return outcomes
         except CallFailed as error:
-            spent = spent + Usage(calls=len(calls))
+            spent = Usage(calls=len(calls))
             self._past = combine([self._past, *(f"{call.state}.failed" for call in calls)])
             for call in calls:
                 self._note_failure(call, str(error))
@@ -276,9 +279,9 @@ class Context:
                 self.event("question", call.effect.text, pending(call.effect, call.state))
             raise
         finally:
-            self.record.usage = self.record.usage + spent
-            if held and self.ledger is not None:
-                self.ledger.settle(worst, spent, calls[0].by.role)
+            self.record.usage = _sum([self.record.usage, spent])
+            if ledger is not None:
+                ledger.settle(worst, spent, calls[0].by.role)
 
     def _note(self, call: Call, draw: int, outcome: Any) -> None:
         if isinstance(outcome, Completion):
@@ -327,4 +330,10 @@ def _with_error(made: Decision, error: str) -> Decision:
 
 def _usage(outcome: Any) -> Usage:
     usage = getattr(outcome, "usage", None)
-    return usage if isinstance(usage, Usage) else Usage()
+    return usage if isinstance(usage, Usage) else NOTHING
+
+
+def _sum(usages: Sequence[Usage]) -> Usage:
+    """What they add up to; of one alone it is that one."""
+    spent = [usage for usage in usages if usage is not NOTHING]
+    return reduce(add, spent) if spent else NOTHING

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from orchestra.digest import canonical, digest
@@ -81,9 +82,15 @@ def seeded(effect: Any, key: Key) -> Any:
 
 def described(effect: Any) -> Any:
     """JSON form of an effect for the journal: without the seed (the Key gives it) and without policy names."""
-    if is_dataclass(effect) and not isinstance(effect, type):
-        return {f.name: getattr(effect, f.name) for f in fields(effect) if f.name not in ("seed", "adapter")}
-    return effect
+    names = _described(type(effect))
+    return effect if names is None else {name: getattr(effect, name) for name in names}
+
+
+@lru_cache(maxsize=256)
+def _described(kind: type) -> tuple[str, ...] | None:
+    if not is_dataclass(kind):
+        return None
+    return tuple(f.name for f in fields(kind) if f.name not in ("seed", "adapter"))
 
 
 async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:

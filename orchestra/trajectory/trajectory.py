@@ -58,7 +58,7 @@ class Leaf:
 class Event:
     """Anything else that happened, in canonical order."""
 
-    kind: Literal["tool", "world", "selection", "stop", "budget", "signal", "question", "failure"]
+    kind: Literal["tool", "world", "selection", "stop", "budget", "cancel", "clock", "question", "failure"]
     path: str
     round: int
     text: str = ""
@@ -82,6 +82,11 @@ class Trajectory:
     events: tuple[Event, ...] = ()
     waste: Usage = Usage()
     """Of squashed calls."""
+
+    def __repr__(self) -> str:
+        # Short, since asyncio writes the result of every finished task out when its loop ends.
+        counts = f"{len(self.decisions)} decisions, {len(self.messages)} messages, {len(self.leaves)} leaves"
+        return f"<Trajectory {self.id} of task {self.task.id!r}: {counts}>"
 
     def siblings(self, state: str) -> Sequence[Decision]:
         """The draws from one state, by draw."""

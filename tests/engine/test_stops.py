@@ -159,7 +159,7 @@ def test_a_signal_from_outside_ends_the_team():
 
     result = asyncio.run(go())
     assert (result.stopped_by, result.answer) == ("signal user", "7")
-    assert [e.text for e in result.events if e.kind == "signal"] == ["user"]
+    assert [e.text for e in result.events if e.kind == "cancel"] == ["user"]
 
 
 def test_a_signal_that_only_a_part_of_the_stop_waits_for_lets_the_team_go_on():
