@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from orchestra.digest import canonical, digest
@@ -86,11 +85,15 @@ def described(effect: Any) -> Any:
     return effect if names is None else {name: getattr(effect, name) for name in names}
 
 
-@lru_cache(maxsize=256)
-def _described(kind: type) -> tuple[str, ...] | None:
-    if not is_dataclass(kind):
-        return None
-    return tuple(f.name for f in fields(kind) if f.name not in ("seed", "adapter"))
+_names: dict[type, tuple[str, ...] | None] = {}
+
+
+def _described(kind: type[Any]) -> tuple[str, ...] | None:
+    """Fields of an effect's class that are part of its form; None: it is JSON itself."""
+    if kind not in _names:
+        named = fields(kind) if is_dataclass(kind) else ()
+        _names[kind] = tuple(f.name for f in named if f.name not in ("seed", "adapter")) or None
+    return _names[kind]
 
 
 async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from orchestra.engine import Actor, Budget, run
+from orchestra.engine import Actor, Budget, Purse, run
 from orchestra.engine.run import run_id
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark, Score
@@ -109,22 +109,30 @@ async def evaluate(
     per_task: bool = False,
     seed: int = 0,
     budget: Budget | None = None,
+    total: Budget | None = None,
     concurrency: int = 128,
     progress: Progress | None = None,
 ) -> Result:
     """Runs a system on every task and scores it. What the folder's journal holds is not called again.
 
     With `per_task`, `system` is a function that gives the team for a task, such as self-consistency with as many
-    samples as that task's budget buys. `budget` holds for each task.
+    samples as that task's budget buys. `budget` holds for each task, `total` for all together, allotted in their order.
     """
     if not tasks:
         raise BadInput(f"evaluation of {name!r} has no tasks; fix: --n of at least 1")
 
-    async def one(task: Task) -> Trajectory:
-        actor: Any = system(task) if per_task else system  # type: ignore[call-arg,arg-type]
-        return await run(actor, task, seed=seed, budget=budget, journal=folder.journal(run_id(actor, task, seed)))
+    purse = Purse(total, budget) if total is not None else None
 
-    return score(await each(one, tasks, folder, concurrency, progress), benchmark, name)
+    async def one(numbered: tuple[int, Task]) -> Trajectory:
+        number, task = numbered
+        actor: Any = system(task) if per_task else system  # type: ignore[call-arg,arg-type]
+        cap = budget if purse is None else await purse.ledger(number)
+        done = await run(actor, task, seed=seed, budget=cap, journal=folder.journal(run_id(actor, task, seed)))
+        if purse is not None:
+            purse.settle(number, done.usage)
+        return done
+
+    return score(await each(one, list(enumerate(tasks)), folder, concurrency, progress), benchmark, name)
 
 
 async def each(
