@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from orchestra.cli import teams
+from orchestra.cli.live import Show, watching
 from orchestra.cli.options import BudgetOptions, RunOptions, Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
 from orchestra.cli.policies import policies, weights
 from orchestra.cli.runs import failed, opened, spent, wait
-from orchestra.cli.screen import safe, said
+from orchestra.cli.screen import safe
 from orchestra.engine import Budget
 from orchestra.engine.run import as_task, run_id
 from orchestra.errors import BadInput
@@ -29,16 +30,17 @@ def run(
     options: TeamOptions,
     keep: RunOptions,
     caps: BudgetOptions,
+    plain: Annotated[bool, typer.Option("--plain", help="A line a message, not the live view of a terminal.")] = False,
     json: Json = False,
 ) -> None:
-    """Run a team on one task and show its messages as they come, on stderr."""
+    """Run a team on one task and show on stderr who speaks to whom, as it happens."""
     if not text.strip() or any("\ud800" <= character <= "\udfff" for character in text):
         raise BadInput(f"expected a task as UTF-8 text, got {text!r}; fix: write it after TEAM")
     budget, plan = caps.budget(), teams.plan(team, options)
     graph = plan.make(policies(plan.models, options))
     spec = {"team": graph.digest, "weights": weights(graph), "task": text, "budget": asdict(caps)}
-    with opened("run", spec, keep) as folder:
-        done = wait(_streamed(graph, as_task(text), folder, keep.seed, budget))
+    with opened("run", spec, keep) as folder, watching(budget, plain=plain) as show:
+        done = wait(_streamed(graph, as_task(text), folder, keep.seed, budget, show))
     if (why := done.error) is not None:
         raise failed(why, folder)
     usage = spent(done.usage)
@@ -56,14 +58,14 @@ def run(
     result(value, f"{told}\n{done.stopped_by} after {done.leaf.rounds} rounds; {figures}; kept in {folder.path}", json)
 
 
-async def _streamed(graph: Graph, task: Task, folder: Run, seed: int, budget: Budget | None) -> Trajectory:
-    """Runs the team, showing each message once it is certain, and keeps the trajectory."""
+async def _streamed(graph: Graph, task: Task, folder: Run, seed: int, budget: Budget | None, show: Show) -> Trajectory:
+    """Runs the team, showing what happens, and keeps the trajectory."""
     journal = folder.journal(run_id(graph, task, seed))
     async for item in graph.stream(task, seed=seed, budget=budget, journal=journal):
         if isinstance(item, Trajectory):
             folder.add(item)
-        elif item.kind == "message":
-            said(item.data.sender, item.round, item.text)
+        else:
+            show(item)
     await folder.flushed()
     assert isinstance(item, Trajectory)
     return item

@@ -356,9 +356,7 @@ class Board:
         carry = self.graph.edges[edge].carry
         if carry is not None:
             sent = tuple(m for m in map(carry, sent) if m is not None)
-            if not sent:
-                return None
-        return Token(sent, past)
+        return Token(sent, past) if sent else None
 
     def _addressed(self, message: Message, target: str, content: str) -> Message:
         if content == message.content:

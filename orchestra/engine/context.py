@@ -292,7 +292,10 @@ class Context:
 
     def _note_failure(self, call: Call, error: str) -> None:
         if isinstance(call.effect, Request):
-            self.record.items.append(_with_error(decision(call, 0, None), error))
+            made = _with_error(decision(call, 0, None), error)
+            self.record.items.append(made)
+            if self.scope.notify is not None:
+                self.scope.notify(Notice("decision", self.path, self.round, data=made))
         self.event("failure", error)
 
     def is_due(self) -> None:

@@ -148,3 +148,7 @@ class Team(Graph):
     def to_mermaid(self) -> str:
         """The graph as Mermaid text: solid edges in the same round, dotted ones to the next."""
         return draw.mermaid(self)
+
+    def to_svg(self, trajectory: Trajectory | None = None) -> str:
+        """The graph as an SVG picture; with a trajectory of this team, what it did there."""
+        return draw.svg(self, draw.overlay(self, trajectory) if trajectory else None)

@@ -57,7 +57,6 @@ LINES = {
     "run saved.json hello -o rounds=2": "--option cannot change",
     "run other.json hello": "not a saved team",
     "run absent.yaml hello": "cannot be read",
-    "draw chain --format svg": "planned",
     "draw chain --format doot": "did you mean 'dot'",
     "ls roels": "did you mean 'role'",
     "eval chain arithh": "did you mean 'arith'",
