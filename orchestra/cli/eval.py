@@ -83,7 +83,7 @@ def _check(others: Sequence[str], match: Match | None) -> None:
 def _alike(name: str, options: TeamOptions, ours: teams.Plan) -> teams.Plan:
     """A baseline on the same model with the same settings, in which a role that our team has is our team's."""
     own = {agent.role.name: agent.role for agent in ours.sketch().agents()}
-    return teams.plan(name, replace(options, option=[], agents=None, role=[]), own=own)
+    return teams.plan(name, replace(options, option=[], agents=None, role=[], patch=[]), own=own)
 
 
 async def _all(

@@ -27,6 +27,12 @@ Team = Annotated[
 Benchmark = Annotated[
     str, typer.Argument(help="A benchmark of the shelf, NAME:FAMILY for one family of it, or FILE.py[:NAME].")
 ]
+Imports = Annotated[
+    list[Path],
+    typer.Option(
+        "--import", metavar="FILE.py", help="A file to execute first; functions that it registers may be named."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,10 @@ class TeamOptions:
     stop: Annotated[
         list[str], typer.Option(metavar="TEXT", help=r"Every role's reply ends before this text; \n is a newline.")
     ] = field(default_factory=list)
+    patch: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Changes to the team, as `orchestra diff --output` writes them.")
+    ] = field(default_factory=list)
+    imports: Imports = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

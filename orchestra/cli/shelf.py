@@ -103,6 +103,25 @@ def recipe(name: str) -> Path:
     return known[name]
 
 
+def execute(file: Path) -> ModuleType:
+    """The module that a Python file makes, which is executed once, as long as it stays the same."""
+    _existing(file)
+    name = f"orchestra_file_{digest(str(file.resolve()), file_digest(file))[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and annotations look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise BadInput(f"{file} cannot be executed: {type(error).__name__}: {error}; fix: that file") from error
+    return module
+
+
 def _found(kind: str, name: str) -> Any:
     if given := _FILE.fullmatch(name):
         return _in_file(Path(given["file"]), given["name"])
@@ -133,7 +152,7 @@ def _summary(file: Path) -> str:
 
 def _in_file(file: Path, name: str | None) -> Any:
     """NAME of a Python file, which is executed once; by default what bears the name of the file."""
-    module = _executed(_existing(file))
+    module = execute(file)
     wanted = name or file.stem
     if wanted.startswith("_") or not hasattr(module, wanted):
         own = [key for key, value in vars(module).items() if not key.startswith("_") and not _imported(value, module)]
@@ -141,23 +160,6 @@ def _in_file(file: Path, name: str | None) -> Any:
             raise BadInput(f"{file} has nothing called {wanted!r}; fix: {file}:NAME, one of {', '.join(own) or 'none'}")
         raise UnknownName(f"name in {file}", wanted, own)
     return getattr(module, wanted)
-
-
-def _executed(file: Path) -> ModuleType:
-    name = f"orchestra_file_{digest(str(file.resolve()), file_digest(file))[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and annotations look their module up there
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise BadInput(f"{file} cannot be executed: {type(error).__name__}: {error}; fix: that file") from error
-    return module
 
 
 def _existing(file: Path) -> Path:

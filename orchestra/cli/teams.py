@@ -23,6 +23,8 @@ from orchestra.models import names
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.team import Role, Team
+from orchestra.team.changes import Changes, policies_of, read
+from orchestra.team.patch import patch
 
 SAVED = (".json", ".yaml", ".yml")
 
@@ -46,11 +48,15 @@ class Plan:
 
 def plan(team: str, options: TeamOptions, *, own: Mapping[str, Role[Any]] | None = None) -> Plan:
     """The plan of TEAM. A role in `own` stands for that of its name. Raises BadInput for whatever cannot be done."""
+    for file in options.imports:
+        shelf.execute(file)
     if Path(team).suffix in SAVED:
         made = _saved(Path(team), options)
     else:
         found = shelf.topology(team)
         made = _ready(team, found, options) if isinstance(found, Team) else _filled(team, found, options, own or {})
+    for file in options.patch:
+        made = _patched(made, read(file), options.model)
     for model in made.models.values():
         names.parse(model)
     made.sketch()
@@ -69,8 +75,15 @@ def _ready(name: str, team: Team, options: TeamOptions) -> Plan:
     return Plan(name, {}, lambda bound: team)
 
 
+def _patched(plan: Plan, changes: Changes, model: str) -> Plan:
+    """The plan with a patch; policies that it brings in are of the usual model."""
+    own = {agent.policy.name for agent in plan.sketch().agents()}
+    new = {name: model for name in sorted(policies_of(changes)) if name not in own}
+    return Plan(plan.name, {**plan.models, **new}, lambda bound: patch(plan.make(bound), changes, bound))
+
+
 def _refuse(team: str, options: TeamOptions, allowed: Sequence[str]) -> None:
-    usual = TeamOptions()
+    usual, allowed = TeamOptions(), (*allowed, "imports", "patch")
     changed = [f.name for f in fields(options) if getattr(options, f.name) != getattr(usual, f.name)]
     if refused := [f"--{name.replace('_', '-')}" for name in changed if name not in allowed]:
         raise BadInput(f"{team} is a finished team, which {', '.join(refused)} cannot change; fix: leave that out")

@@ -51,7 +51,12 @@ def _digested(task: Task | str) -> tuple[Task, str]:
 
 def run_id(actor: Actor, task: Task, seed: int, content: str = "") -> str:
     """Names one team on one task with one seed. `content` is the task's digest, where it is known already."""
-    return digest(team_digest(actor), task.id, content or task_digest(task), str(seed))[:16]
+    return run_name(team_digest(actor), task, seed, content)
+
+
+def run_name(team: str, task: Task, seed: int, content: str = "") -> str:
+    """The same of a team that is known by its digest."""
+    return digest(team, task.id, content or task_digest(task), str(seed))[:16]
 
 
 def team_digest(actor: Actor) -> str:

@@ -19,7 +19,8 @@ from orchestra.engine.run import run, together
 from orchestra.engine.tree import Branch, grow
 from orchestra.errors import BadInput
 from orchestra.models.model import Model, Policy
-from orchestra.team import draw, save
+from orchestra.team import diff, draw, patch, save
+from orchestra.team.changes import Change, Changes
 from orchestra.team.registry import register
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Trajectory
@@ -128,6 +129,10 @@ class Team(Graph):
         """The team as data: names and plain arguments, functions and classes by registered name."""
         return save.save(self)
 
+    def write(self, path: Path | str) -> None:
+        """Saves it as a JSON or YAML file, by the ending; whole or not at all."""
+        save.write(Path(path), self)
+
     @staticmethod
     def load(data: Mapping[str, Any] | Path | str, policies: Mapping[str, Policy] | Model) -> Team:
         """A saved team, from data or a JSON or YAML file; policies by name, or one model that stands for all."""
@@ -135,6 +140,17 @@ class Team(Graph):
         if not isinstance(team, Team):
             raise save.not_a_team(team)
         return team
+
+    def diff(self, other: Team) -> list[Change]:
+        """What makes the other of this one, a change each; `patch` takes them."""
+        return diff.diff(self, other)
+
+    def patch(self, changes: Changes | Path, policies: Mapping[str, Policy] = EMPTY) -> Team:
+        """The team with these changes, such as `{"nodes.judge.actor.role.temperature": 0}`, or those of a file.
+
+        Raises BadInput, naming the place, for a change that cannot be made.
+        """
+        return patch.patch(self, changes, policies)
 
     @cached_property
     def digest(self) -> str:
@@ -152,3 +168,9 @@ class Team(Graph):
     def to_svg(self, trajectory: Trajectory | None = None) -> str:
         """The graph as an SVG picture; with a trajectory of this team, what it did there."""
         return draw.svg(self, draw.overlay(self, trajectory) if trajectory else None)
+
+    def to_networkx(self) -> Any:
+        """The graph as a networkx.MultiDiGraph; `orchestra.team.convert.from_networkx` is the way back."""
+        from orchestra.team.convert import to_networkx  # noqa: PLC0415  (import orchestra does not pay for networkx)
+
+        return to_networkx(self)

@@ -12,6 +12,7 @@ from orchestra.cli.teams import plan
 from orchestra.errors import BadInput
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator
+from orchestra.team.changes import write
 from orchestra.topologies import chain
 
 MINE = """
@@ -107,6 +108,47 @@ def test_a_saved_team_is_the_same_team(tmp_path: Path) -> None:
     made = plan(str(tmp_path / "team.json"), TeamOptions(model="tiny"))
     assert made.models == {"generator": "tiny"}
     assert made.sketch().digest == team.digest
+
+
+REGISTERS = """
+from orchestra.team import register
+
+@register("cli_teams.two")
+def two(inbox):
+    return len(inbox) >= 2
+"""
+
+
+def test_a_file_that_registers_a_function_is_executed_before_the_team_is_loaded(orchestra) -> None:
+    Path("mine.py").write_text(REGISTERS)
+    assert orchestra("save", "chain", "--output", "chain.yaml").code == 0
+    text = Path("chain.yaml").read_text()
+    Path("chain.yaml").write_text(
+        text.replace("name: refiner\n    actor", "name: refiner\n    when: {'@': cli_teams.two}\n    actor")
+    )
+    code, out, err = orchestra("draw", "chain.yaml")
+    assert (code, out) == (2, "") and "nodes.refiner.when: unknown registered function or class 'cli_teams.two'" in err
+    assert "--import FILE.py helps if a file of yours registers it" in err
+    for _ in range(2):  # again is as good as once
+        assert '["refiner"]' in orchestra("draw", "chain.yaml", "--import", "mine.py", "--json").json["text"]
+
+
+def test_what_is_imported_may_also_be_the_team(mine: str) -> None:
+    Path(mine).write_text(MINE + REGISTERS.replace("cli_teams.two", "cli_teams.too"))
+    assert names(mine, imports=[Path(mine)]) == ["generator-1", "generator-2", "refiner"]
+
+
+def test_a_patch_changes_any_team_and_brings_in_policies(mine: str) -> None:
+    write(Path("p.yaml"), [{"do": "set", "at": "nodes.verifier.actor.role.max_tokens", "to": 5}])
+    write(Path("q.json"), [{"do": "set", "at": "nodes.verifier.actor.policy", "to": {"policy": "judge"}}])
+    made = plan("chain", TeamOptions(patch=[Path("p.yaml"), Path("q.json")], model="tiny"))
+    assert made.models == dict.fromkeys(("generator", "verifier", "refiner", "judge"), "tiny")
+    verifier = made.sketch().agents()[1]
+    assert (verifier.role.max_tokens, verifier.policy.name) == (5, "judge")
+    write(Path("r.yaml"), [{"do": "set", "at": "name", "to": "patched"}])
+    assert plan("mine.py:ready", TeamOptions(patch=[Path("r.yaml")])).sketch().name == "patched"
+    with pytest.raises(BadInput, match="unknown name in nodes 'verifier'"):
+        plan("solo", TeamOptions(patch=[Path("p.yaml")]))
 
 
 def test_drawings_show_names_and_kinds_of_edges(orchestra) -> None:

@@ -1,23 +1,34 @@
 """Teams as data: what comes back is equal, and what is wrong is refused with its place before anything runs."""
 
 import json
+import math
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_teams import POLICIES, teams
 from small_teams import ANSWERER, RANKER, Caller
 
+from orchestra import topologies
+from orchestra.contracts.topology import assembled
 from orchestra.engine import START, Edge, MaxRounds, Node, Quorum, Said, everything, last, majority
 from orchestra.errors import BadData, BadInput, BadTeam, OrchestraError, UnknownName
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.roles import debater, generator, refiner, verifier
 from orchestra.team import Role, Route, Switch, Team, TopK, register
+from orchestra.team.diff import diff
+from orchestra.team.files import to_yaml
+from orchestra.team.save import write
 from orchestra.topologies import chain, debate, solo
+from orchestra.types import EMPTY, FrozenMap
 
 MODEL = Scripted([])
 
@@ -102,10 +113,10 @@ def test_what_has_no_name_cannot_be_saved_and_is_placed():
         async def __call__(self, view, ctx): ...
 
     team = Team("t", [Node("n", Unnamed())], [Edge(START, "n")])
-    with pytest.raises(BadTeam, match=r"t\.nodes\[0\]\.actor: .*Unnamed has no registered name"):
+    with pytest.raises(BadTeam, match=r"nodes\.n\.actor: .*Unnamed has no registered name"):
         team.save()
     assert team.digest  # good for a digest all the same
-    with pytest.raises(BadTeam, match=r"t\.nodes\[0\]\.when: .*lambda.* has no registered name"):
+    with pytest.raises(BadTeam, match=r"nodes\.n\.when: .*lambda.* has no registered name"):
         replace(team, nodes=[Node("n", Caller(), when=lambda inbox: True)]).save()
 
 
@@ -119,6 +130,10 @@ def field(**values):
     return lambda data: data["team"]["nodes"][0].update(values)
 
 
+def edge(**values):
+    return lambda data: data["team"]["edges"][0].update(values)
+
+
 def role(**values):
     return lambda data: data["team"]["nodes"][0]["actor"]["role"].update(values)
 
@@ -128,24 +143,45 @@ def role(**values):
     [
         (lambda d: d.update(schema=2), BadData, "expected an object with schema 1 and team"),
         (lambda d: d.update(more=1), BadData, "expected an object with schema 1 and team"),
-        (field(vote=True), BadInput, r"team\.nodes\[0\]: unknown field of Node 'vote'; did you mean 'votes'\?"),
-        (role(max_token=3), BadInput, r"unknown field of Role 'max_token'; did you mean 'max_tokens'\?"),
-        (role(answer={"@": "numbr"}), UnknownName, r"'numbr'; did you mean 'number'\?"),
+        (field(vote=True), BadInput, r"^nodes\.generator: unknown field of Node 'vote'; did you mean 'votes'\?"),
+        (role(max_token=3), BadInput, r"actor\.role: unknown field of Role 'max_token'; did you mean 'max_tokens'\?"),
+        (role(answer={"@": "numbr"}), BadInput, r"^nodes\.generator\.actor\.role\.answer: .*did you mean 'number'\?"),
+        (role(answer={"@": "numbr"}), BadInput, "--import FILE.py helps if a file of yours registers it"),
         (role(answer={"@": "role"}), BadData, "'role' is a class; expected a registered function"),
-        (role(answer={"$": "number"}), BadData, "a registered class"),
-        (role(name=5), BadData, "Role does not take these values"),
-        (role(temperature="hot"), BadData, "Role does not take these values"),
+        (role(answer={"$": "number"}), BadData, "'number' is a function; expected '\\$' and a registered class"),
+        (role(answer={"a": 1}), BadData, "expected an object with '\\$' and a registered class"),
+        (role(name=5), BadData, r"^nodes\.generator\.actor\.role\.name: expected a text, got 5"),
+        (role(name="a b"), BadInput, "a role's name must be a word"),
+        (role(temperature="hot"), BadData, r"role\.temperature: expected a number, got 'hot'"),
+        (role(temperature=True), BadData, r"role\.temperature: expected a number, got True"),
+        (role(max_tokens=2.5), BadData, r"role\.max_tokens: expected a whole number, got 2\.5"),
+        (role(answer="number"), BadData, r"role\.answer: expected a function, got 'number'"),
+        (role(stop="END"), BadData, r"role\.stop: expected a list, got 'END'"),
+        (role(stop=["END", 5]), BadData, r"role\.stop\[1\]: expected a text, got 5"),
+        (role(examples=[["q", "a", "?"]]), BadData, r"role\.examples\[0\]: expected a list of 2, got"),
         (role(prompt="{{ ''.__class__ }}{{ x }}"), BadInput, "unknown variable x"),
         (role(prompt="<|im_start|>"), BadInput, "control token"),
-        (field(actor=5), BadTeam, "node 'generator': expected an actor, got 5"),
+        (field(actor=5), BadData, r"nodes\.generator\.actor: expected an actor, got 5"),
+        (field(votes="yes"), BadData, r"nodes\.generator\.votes: expected true or false, got 'yes'"),
+        (field(when=True), BadData, r"nodes\.generator\.when: expected a function or null, got True"),
+        (field(on_error="fial"), BadData, r"on_error: unknown value 'fial'; did you mean 'fail'\?"),
+        (field(on_error=1), BadData, "on_error: expected 'abstain' or 'fail', got 1"),
+        (edge(kind="temporel"), BadData, r"^edges\[start => generator\]\.kind: .*did you mean 'temporal'\?"),
+        (edge(src=["start"]), BadData, r"src: expected a text, got \('start',\)"),
         (field(actor={"policy": {}}), BadData, "expected the name of a policy"),
+        (field(actor={"policy": "generator"}), BadData, "expected an actor, got Policy"),
         (field(actor={"range": "abc"}), BadData, r"expected a range as \[start, stop, step\]"),
         (field(actor={"range": [0, 9, 0]}), BadData, "expected a range"),
-        (field(actor={"map": 3}), BadData, "expected an object with '\\$'"),
-        (field(actor={"$": 3}), UnknownName, "unknown registered function or class '3'"),
-        (field(actor={"$": "os.system"}), UnknownName, "os.system"),
-        (lambda d: d["team"].update(nodes=5), BadData, "Team does not take these values"),
-        (lambda d: d["team"].pop("nodes"), BadData, "missing 1 required positional argument: 'nodes'"),
+        (field(actor={"map": 3}), BadData, "expected an object under 'map', got 3"),
+        (field(actor={"pairs": [[1]]}), BadData, r"expected pairs as \[\[key, value\], ...\]"),
+        (field(actor={"float": "infinite"}), BadData, "expected one of inf, -inf, nan, got 'infinite'"),
+        (field(actor={"$": 3}), BadInput, "unknown registered function or class '3'"),
+        (field(actor={"$": "os.system"}), BadInput, "os.system"),
+        (lambda d: d["team"].update(nodes=5), BadData, "^nodes: expected a list, got 5"),
+        (lambda d: d["team"].update(nodes=[5]), BadData, r"^nodes\[0\]: expected node, got 5"),
+        (lambda d: d["team"].update(stop={"$": "majority"}), BadData, "^stop: expected Stop, got Majority"),
+        (lambda d: d["team"].pop("nodes"), BadData, "^team: Team needs 'nodes'; fix: add that"),
+        (lambda d: d["team"]["nodes"][0]["actor"].pop("policy"), BadData, r"generator\.actor: Agent needs 'policy'"),
         (lambda d: d["team"].update({"$": "node"}), BadInput, "unknown field of Node"),
         (lambda d: d["team"]["edges"][0].update(dst="x"), BadTeam, "no node 'x'"),
         (lambda d: d.update(team={"$": "maxrounds", "limit": 3}), BadTeam, "expected a saved team, got maxrounds"),
@@ -159,53 +195,6 @@ def test_what_is_wrong_is_named(change, error, said):
 def test_an_unknown_policy_gets_a_suggestion():
     with pytest.raises(UnknownName, match=r"unknown policy 'generator'; did you mean 'generators'\?"):
         Team.load(solo(generator(MODEL)).save(), {"generators": Policy("generators", MODEL)})
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("t.json", '{"schema": 1, "schema": 1}', "key 'schema' stands twice"),
-        ("t.yaml", "schema: 1\nteam: {name: a, name: b}", "key 'name' stands twice"),
-        ("t.yaml", "a: &x [1]\nb: *x", "line 2: aliases are not accepted"),
-        ("t.yaml", "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]", "aliases are not accepted"),
-        ("t.yaml", "!!python/object/apply:os.system ['true']", "could not determine a constructor"),
-        ("t.yaml", "team: !!python/object:orchestra.team.Team {}", "could not determine a constructor"),
-        ("t.yaml", "? [a, b]\n: c", "unhashable"),
-        ("t.yaml", "<<: {a: 1}", "constructor"),
-        ("t.yaml", "a: [", "expected"),
-        ("t.yaml", "--- 1\n--- 2", "document"),
-        ("t.yaml", "schema: 1\nteam: 2020-01-01", "unexpected datetime"),
-        ("t.yaml", "schema: 1\nteam: !!set {a, b}", "unexpected"),
-        ("t.json", "{", "property name"),
-        ("t.json", "[" * 100_000, "recursion"),
-        (
-            "t.json",
-            '{"schema": 1, "team": ' + "[" * 900 + "]" * 900 + "}",
-            "nested too deeply|Team|unexpected|expected",
-        ),
-        ("t.json", '{"schema": 1, "team": ' + "9" * 5000 + "}", "digit"),
-        ("t.json", "null", "not a saved team"),
-        ("t.toml", "", "expected .json, .yaml or .yml"),
-    ],
-)
-def test_hostile_files_are_refused_in_one_line(name, text, said, tmp_path):
-    path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises((BadData, BadTeam), match=said) as caught:
-        Team.load(path, MODEL)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_file_that_is_absent_no_text_or_too_long_is_refused(tmp_path, monkeypatch):
-    with pytest.raises(BadData, match="cannot be read"):
-        Team.load(tmp_path / "absent.json", MODEL)
-    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BadData, match="cannot be read"):
-        Team.load(tmp_path / "bytes.json", MODEL)
-    monkeypatch.setitem(__import__("orchestra.team.save", fromlist=["LONGEST"]).LONGEST, ".json", 10)
-    (tmp_path / "long.json").write_text('{"schema": 1}')
-    with pytest.raises(BadData, match="13 bytes; at most 10 are accepted"):
-        Team.load(tmp_path / "long.json", MODEL)
 
 
 def test_ten_thousand_nodes_come_back_equal(tmp_path):
@@ -245,6 +234,128 @@ def test_any_json_in_any_place_loads_or_is_refused_by_us(value, place):
     target[last_key] = value
     with suppress(OrchestraError):
         assert isinstance(Team.load(data, MODEL), Team)
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def test_a_team_saved_by_an_earlier_version_loads_and_keeps_its_digest():
+    """A file of schema 1 as it was first written: never to be written anew."""
+    team = Team.load(GOLDEN / "team-v1.json", MODEL)
+    assert team.digest == "c542860769d45a5c4fce6fa9d027021c"
+    assert diff(team, varied()) == []
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in Path(topologies.__file__).parent.glob("[a-z]*.py")))
+def test_digests_of_the_shelf_are_what_they_were(name):
+    """A digest names a run and its resume: one that is not in the file is of a new topology, and is to be added."""
+    digests = json.loads((GOLDEN / "team-digests.json").read_text())
+    assert assembled(getattr(import_module(f"orchestra.topologies.{name}"), name), MODEL).digest == digests[name]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in Path(topologies.__file__).parent.glob("[a-z]*.py")))
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_every_topology_of_the_shelf_is_written_and_read_back(name, form, tmp_path):
+    team = assembled(getattr(import_module(f"orchestra.topologies.{name}"), name), MODEL)
+    paths = [tmp_path / f"{number}.{form}" for number in (1, 2)]
+    write(paths[0], team)
+    again = Team.load(paths[0], {agent.policy.name: agent.policy for agent in team.agents()})
+    write(paths[1], again)
+    assert again == team and again.digest == team.digest
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def lone(actor, **rest):
+    return Team("t", [Node("n", actor, **rest)], [Edge(START, "n")])
+
+
+def test_functions_without_a_name_are_told_apart_by_what_they_do():
+    """They once had one outline, so that a run of one team was resumed by another."""
+    digests = [lone(Caller(), when=when).digest for when in (
+        lambda inbox: len(inbox) > 1, lambda inbox: len(inbox) > 2, lambda inbox: bool(inbox), None,
+    )]  # fmt: skip
+    assert len(set(digests)) == 4
+    assert lone(Caller(), when=lambda inbox: len(inbox) > 1).digest == digests[0]
+
+
+def test_actors_without_a_name_are_told_apart_by_class_and_fields():
+    def made(level, said):
+        @dataclass(frozen=True)
+        class Mine:
+            level: int
+
+            async def __call__(self, view, ctx):
+                return said
+
+        return lone(Mine(level)).digest
+
+    assert made(1, "a") == made(1, "a") and len({made(1, "a"), made(2, "a"), made(1, "b")}) == 3
+
+
+@register("save_test.table")
+@dataclass(frozen=True)
+class Table:
+    """Values that JSON has no words for."""
+
+    lines: FrozenMap[str, int] = EMPTY
+    numbers: Mapping[int, float] = EMPTY
+    limit: float = 1.0
+    deep: tuple[tuple[int, ...], ...] = ()
+
+    async def __call__(self, view, ctx): ...
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        Table(FrozenMap({"b": 1, "a": 2})),
+        Table(numbers=FrozenMap({1: 0.5, -2: 3.0})),
+        Table(numbers=FrozenMap({1: math.inf, 2: -math.inf})),
+        Table(limit=math.inf),
+        Table(deep=((), (1, 2))),
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_maps_and_endless_numbers_come_back(table, form, tmp_path):
+    team = lone(table)
+    write(tmp_path / f"t.{form}", team)
+    again = Team.load(tmp_path / f"t.{form}", MODEL)
+    assert again == team and again.digest == team.digest and hash(again.nodes[0]) is not None
+
+
+def test_keys_of_maps_are_not_made_texts():
+    assert len({lone(Table(numbers=FrozenMap({key: 1.0}))).digest for key in (1, "1")}) == 2
+
+
+def test_what_no_number_is_comes_back():
+    team = lone(Table(limit=math.nan))
+    assert math.isnan(Team.load(team.save(), MODEL).nodes[0].actor.limit) and team.digest
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"lines": {"map": {"a": "x"}}}, r"^nodes\.n\.actor\.lines\.a: expected a whole number, got 'x'"),
+        ({"numbers": {"map": {"a": 1}}}, r"^nodes\.n\.actor\.numbers: expected a whole number, got 'a'"),
+        ({"numbers": {"pairs": [[{"map": {}}, 1], [[], 2]]}}, "expected a whole number"),
+        ({"deep": [[1], 2]}, r"^nodes\.n\.actor\.deep\[1\]: expected a list, got 2"),
+        ({"deep": [[1], [1, "x"]]}, r"^nodes\.n\.actor\.deep\[1\]\[1\]: expected a whole number, got 'x'"),
+        ({"limit": {"range": [1, 2, 1]}}, r"limit: expected a number, got range\(1, 2\)"),
+    ],
+)
+def test_types_are_checked_within_lists_and_maps(values, said):
+    data = lone(Table()).save()
+    data["team"]["nodes"][0]["actor"].update(values)
+    with pytest.raises(BadData, match=said):
+        Team.load(data, MODEL)
+
+
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@given(teams())
+def test_any_team_is_saved_and_comes_back(team):
+    assert Team.load(json.loads(json.dumps(team.save())), POLICIES) == team
+    text = to_yaml(team.save())
+    assert Team.load(yaml.safe_load(text), POLICIES).digest == team.digest and to_yaml(team.save()) == text
 
 
 def test_a_role_survives_with_its_examples_choices_and_options():
