@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestra.digest import canonical, digest
 from orchestra.errors import BadData, Damaged, Unavailable
+from orchestra.faults import point
 
 
 def fsync(path: Path) -> None:
@@ -28,6 +29,14 @@ def fsync(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it, where they are missing. Raises Unavailable where the disk refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"cannot make {path}: {error.strerror}; fix: free space or choose another folder") from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields an unused path in the same folder; what the body writes there takes the place of `path`, whole and synced.
@@ -37,8 +46,11 @@ def replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         yield part
+        point("atomic.written")
         fsync(part)
+        point("atomic.synced")
         part.replace(path)
+        point("atomic.renamed")
         fsync(path.parent)
     except OSError as error:
         raise Unavailable(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from orchestra.digest import digest
 from orchestra.errors import BadData, Damaged, RunFailed, Unavailable
@@ -27,15 +27,31 @@ APPLICATION = 0x4F524348
 """"ORCH", kept in PRAGMA application_id: tells a journal from other people's SQLite files."""
 
 
-class Stored(NamedTuple):
-    """An effect as stored, checksum verified; decoded when first asked for."""
+class Form(Mapping[str, Any]):
+    """The JSON object of an effect, decoded when first looked into: of a whole resumed run nothing but drift does."""
 
-    digest: str
-    effect: str
-    outcome: str
+    __slots__ = ("_object", "_text")
 
-    def entry(self) -> Entry:
-        return Entry(self.digest, load(self.effect, object), load_outcome(self.outcome))
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._object: dict[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._decoded()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+    def __repr__(self) -> str:
+        return repr(self._decoded())
+
+    def _decoded(self) -> dict[str, Any]:
+        if self._object is None:
+            self._object = load(self._text, dict)
+        return self._object
 
 
 class Reader:
@@ -55,15 +71,18 @@ class Reader:
             self.close()
             raise
 
-    def entries(self, run: str) -> dict[Key, Stored]:
-        """The effects of one run."""
-        found = {}
-        sql = "SELECT state, draw, digest, effect, outcome, checksum FROM effects WHERE run = ?"
-        for state, draw, *texts, checksum in self._query(sql, run):
-            if checksum != row_checksum(run, state, draw, *texts):
-                raise self._altered(f"effect {state}/{draw} of run {run!r}")
-            found[Key(state, draw)] = Stored(*texts)
-        return found
+    def keys(self, run: str) -> list[Key]:
+        """The names of the effects of one run; what stands under them is verified by `entry`."""
+        return [Key(*names) for names in self._query("SELECT state, draw FROM effects WHERE run = ?", run)]
+
+    def entry(self, run: str, key: Key) -> Entry:
+        """One effect of a run, by one of its `keys`."""
+        sql = "SELECT digest, effect, outcome, checksum FROM effects WHERE run = ? AND state = ? AND draw = ?"
+        rows = self._query(sql, run, *key)
+        if not rows or rows[0][-1] != row_checksum(run, *key, *rows[0][:-1]):
+            raise self._altered(f"effect {key.state}/{key.draw} of run {run!r}")
+        name, effect, outcome, _ = rows[0]
+        return Entry(name, Form(effect) if effect.startswith("{") else load(effect, object), load_outcome(outcome))
 
     def trajectory(self, name: str) -> str | None:
         """The saved text of one trajectory by its id; None if it is not here."""
@@ -108,6 +127,16 @@ class Reader:
                 return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise failure(self.path, error) from error
+
+
+def journals(folder: Path) -> list[Path]:
+    """The journal files of a run folder, in order of their writers' names."""
+    try:
+        return sorted(folder.glob("journal-*.sqlite"))
+    except OSError as error:
+        raise Unavailable(
+            f"cannot list {folder}: {error.strerror}; fix: see to the folder and to open files"
+        ) from error
 
 
 def union(sources: Iterable[Iterable[tuple[str, str]]]) -> Iterator[tuple[str, str]]:

@@ -13,12 +13,13 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from orchestra.atomic import read_record, replacing, write_record
+from orchestra.atomic import make_folder, read_record, replacing, write_record
 from orchestra.digest import canonical
-from orchestra.errors import Damaged, missing_extra
+from orchestra.errors import Damaged, Unavailable, missing_extra
+from orchestra.faults import point
 from orchestra.trajectory.codec import load, plain
 from orchestra.trajectory.lock import Lock
-from orchestra.trajectory.reader import Reader, union
+from orchestra.trajectory.reader import Reader, journals, union
 from orchestra.trajectory.trajectory import SCHEMA, Decision, Trajectory
 
 MANIFEST = 1
@@ -78,11 +79,12 @@ def seal(run_folder: Path) -> list[Path]:
     journals stay as they are, since a run is resumed and forked from them. Nothing new: no shard.
     """
     folder = run_folder / "shards"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     written = []
+    point("shards.begun")
     with ExitStack() as stack:
         stack.enter_context(Lock(folder / "MANIFEST.json"))
-        readers = [Reader(path) for path in sorted(run_folder.glob("journal-*.sqlite"))]
+        readers = [Reader(path) for path in journals(run_folder)]
         for reader in readers:
             stack.callback(reader.close)
         sealed, entries = Shards(run_folder).ids(), _manifest(folder)
@@ -92,8 +94,10 @@ def seal(run_folder: Path) -> list[Path]:
                 path = folder / f"{kind}-{number:05}.arrow"
                 entries.append(_write(path, kind, columns, rows))
                 written.append(path)
+                point("shards.written")
         if written:
             write_record(folder / "MANIFEST.json", entries, version=MANIFEST)
+            point("shards.sealed")
     return written
 
 
@@ -145,11 +149,16 @@ def _write(path: Path, kind: str, columns: dict[str, str], rows: list[dict[str, 
 
 def _open(path: Path, entry: dict[str, Any]) -> Any:
     pa = _arrow()
-    if not path.exists() or _sha256(path) != entry["sha256"]:
-        raise Damaged(
-            f"{path} is missing or does not match MANIFEST.json; fix: restore it, or delete shards/ and seal again"
-        )
-    return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    try:
+        if path.exists() and _sha256(path) == entry["sha256"]:
+            return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    except OSError as error:
+        raise Unavailable(
+            f"cannot read {path}: {error.strerror or error}; fix: see to the folder and to open files"
+        ) from error
+    raise Damaged(
+        f"{path} is missing or does not match MANIFEST.json; fix: restore it, or delete shards/ and seal again"
+    )
 
 
 def _rows(table: Any) -> Iterator[tuple[str, str]]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 from weakref import WeakValueDictionary
 
 from orchestra.atomic import replacing
 from orchestra.errors import BadData
+from orchestra.faults import point
 from orchestra.trajectory.codec import dump, dump_outcome, plain
 from orchestra.trajectory.journal import Entry, Failure
 from orchestra.trajectory.lock import Lock
-from orchestra.trajectory.reader import APPLICATION, FORMAT, Reader, Stored, connect, failure, row_checksum
+from orchestra.trajectory.reader import APPLICATION, FORMAT, Reader, connect, failure, row_checksum
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.trajectory.writer import Row, Writer
 from orchestra.types import Completion, Key
@@ -26,6 +28,7 @@ from orchestra.types import Completion, Key
 Durability = Literal["full", "process"]
 
 _TABLES = f"""
+    PRAGMA journal_mode = WAL;
     BEGIN;
     CREATE TABLE effects (
         run TEXT NOT NULL, state TEXT NOT NULL, draw INTEGER NOT NULL, digest TEXT NOT NULL, effect TEXT NOT NULL,
@@ -40,29 +43,33 @@ _TRAJECTORY = "INSERT INTO trajectories VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 
 
 class RunJournal:
-    """The Journal of one run: everything known in memory, everything put on its way to disk."""
+    """The Journal of one run: what was put here is in memory and on its way to disk, what was stored is read when asked
+    for. So a long run goes on at once, and takes no more memory than its keys.
+    """
 
-    def __init__(self, writer: Writer, run: str, known: dict[Key, Entry | Stored]) -> None:
+    def __init__(self, writer: Writer, run: str, stored: dict[Key, Reader]) -> None:
         self._writer = writer
         self._run = run
-        self._known = known
+        self._stored = stored
+        self._known: dict[Key, Entry] = {}
 
     def get(self, key: Key) -> Entry | None:
-        found = self._known.get(key)
-        if isinstance(found, Stored):
-            found = self._known[key] = found.entry()
-        return found
+        """As Journal has it. Raises Damaged, naming file and effect, if that was altered."""
+        if (reader := self._stored.get(key)) is not None:
+            return reader.entry(self._run, key)
+        return self._known.get(key)
 
     def put(self, key: Key, entry: Entry) -> None:
         """As Journal has it. What `get` gives back is what a new process would read: plain data, arrays as tuples.
 
         Raises BadData on what cannot be saved, Unavailable or Damaged if the writer failed; then nothing was put.
         """
-        if key in self._known:
+        if key in self._known or key in self._stored:
             return
         effect, outcome = plain(entry.effect), entry.outcome
         if not isinstance(outcome, (Completion, Failure)):
             outcome = plain(outcome)
+        point("sqlite.put")
         values = (self._run, key.state, key.draw, entry.digest, dump(effect), dump_outcome(outcome))
         self._writer.put(Row(_EFFECT, (*values, row_checksum(*values)), owner=self))
         self._known[key] = Entry(entry.digest, effect, outcome)
@@ -99,16 +106,15 @@ class SqliteLog:
         """The journal of one run, loaded from this file and, where a key is not in it, from those of other writers."""
         journal = self._journals.get(run)
         if journal is None:
-            known: dict[Key, Entry | Stored] = {}
-            for reader in (*others, self.reader):
-                known.update(reader.entries(run))
-            journal = self._journals[run] = RunJournal(self._writer, run, known)
+            stored = {key: reader for reader in (*others, self.reader) for key in reader.keys(run)}
+            journal = self._journals[run] = RunJournal(self._writer, run, stored)
         return journal
 
     def add(self, trajectory: Trajectory) -> None:
         """Queues a finished trajectory; of two with one id the first stands. On disk, and readable, after `flushed`."""
         if not trajectory.id:
             raise BadData("a trajectory to be kept needs an id, got ''; fix: give it one")
+        point("sqlite.add")
         values = (trajectory.id, dump(trajectory))
         self._writer.put(Row(_TRAJECTORY, (*values, row_checksum(*values)), owner=self))
 
@@ -138,21 +144,24 @@ def _open(path: Path, durability: Durability) -> sqlite3.Connection:
         _create(path)
     connection = connect(path, "rw")
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA journal_mode = WAL")  # already, or of a file made elsewhere
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
     except sqlite3.Error as error:
         connection.close()
         raise failure(path, error) from error
+    point("sqlite.opened")
     return connection
 
 
 def _create(path: Path) -> None:
-    """A new file appears with its tables in it, or not at all."""
+    """A new file appears with its tables in it, or not at all.
+
+    In WAL mode from the first: a kill while a file changes its mode leaves a rollback to do, which no reader can.
+    """
     with replacing(path) as part:
-        connection = sqlite3.connect(part, isolation_level=None)
         try:
-            connection.executescript(_TABLES)
+            with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+                connection.executescript(_TABLES)
         except sqlite3.Error as error:
             raise failure(path, error) from error
-        finally:
-            connection.close()
+        point("sqlite.creating")

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from orchestra.atomic import read_record, write_record
+from orchestra.atomic import make_folder, read_record, write_record
 from orchestra.digest import canonical
-from orchestra.errors import BadInput, Unavailable, UnknownName
+from orchestra.errors import BadInput, UnknownName
+from orchestra.faults import point
 from orchestra.trajectory.codec import load, plain
 from orchestra.trajectory.journal import Journal
-from orchestra.trajectory.reader import Reader, union
+from orchestra.trajectory.reader import Reader, journals, union
+from orchestra.trajectory.recorded import Recorded
 from orchestra.trajectory.shards import Shards
 from orchestra.trajectory.sqlite import Durability, SqliteLog
 from orchestra.trajectory.trajectory import Trajectory
@@ -68,6 +70,10 @@ class Run:
         own = self._log()
         return own.journal(name, [reader for reader in self._sources() if reader is not own.reader])
 
+    def recorded(self, name: str) -> Journal:
+        """What any writer of this folder has recorded of one trajectory, to be read alone; takes no lock."""
+        return Recorded(self._sources(), name)
+
     def add(self, trajectory: Trajectory) -> None:
         """Queues a finished trajectory; of two with one id the first stands. Can be read back after `flushed`."""
         self._log().add(trajectory)
@@ -104,7 +110,8 @@ class Run:
             name: [[*key, *row] for key, row in sorted(table.rows.items())] for name, table in sorted(tables.items())
         }
         path = self._annotations(producer)
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
+        point("store.annotating")
         write_record(path, plain({"config": "".join(configs), "producer": producer, "tables": rows}), version=FOLDER)
 
     def annotations(self, producer: str, config: str | None = None) -> Mapping[str, Mapping[Key, AnnotationRow]]:
@@ -145,7 +152,7 @@ class Run:
 
     def _sources(self) -> list[Reader]:
         sources = []
-        for path in sorted(self.path.glob("journal-*.sqlite")):
+        for path in journals(self.path):
             if self._opened is not None and path == self._file:
                 sources.append(self._opened.reader)
                 continue
@@ -175,10 +182,8 @@ def open_run(
     if not record.exists():
         if not create:
             raise BadInput(f"{path} is no run folder: it has no run.json; fix: give the --run-dir of an earlier run")
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"cannot make {path}: {error.strerror}; fix: choose another --run-dir") from error
+        make_folder(path)
+        point("store.folder_made")
         write_record(record, plain(spec or {}), version=FOLDER)
     saved = read_record(record, version=FOLDER)
     if spec is not None and (changes := _changes(saved, plain(spec))):

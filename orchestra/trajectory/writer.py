@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestra.errors import RunFailed, Unavailable
+from orchestra.faults import point
 from orchestra.trajectory.reader import failure
 
 GROUP = 256
@@ -79,6 +80,7 @@ class Writer:
                 self._since = time.monotonic()
             if len(self._queue) in (1, GROUP):
                 self._changed.notify_all()
+        point("writer.queued")
 
     async def flushed(self) -> None:
         """Returns once every row put before is committed; from any asyncio loop."""
@@ -123,6 +125,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             self._fail(failure(self._path, error))
         finally:
+            point("writer.closing")
             self._connection.close()
 
     def _write_group(self) -> bool:
@@ -146,7 +149,9 @@ class Writer:
         self._connection.execute("BEGIN IMMEDIATE")
         for insert, rows in groupby(group, key=lambda row: row.insert):
             self._connection.executemany(insert, [row.values for row in rows])
+        point("writer.begun")
         self._connection.execute("COMMIT")
+        point("writer.committed")
 
     def _settle(self, count: int) -> None:
         with self._changed:
@@ -156,6 +161,7 @@ class Writer:
             due = [waiter for waiter in self._waiters if waiter.target <= self._committed]
             self._waiters = [waiter for waiter in self._waiters if waiter.target > self._committed]
             self._changed.notify_all()
+        point("writer.settled")
         _wake(due, None)
 
     def _fail(self, failed: RunFailed) -> None:

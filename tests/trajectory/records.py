@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -41,8 +41,7 @@ request = st.builds(
     Request, tuples(st.tuples(text, text)), text, tuples(text), st.none() | key, count, number, tuples(text), count
 )
 event = st.builds(
-    Event, st.sampled_from(["tool", "world", "selection", "stop", "budget", "cancel", "clock", "question", "failure"]),
-    text, count, text, maps(text),
+    Event, st.sampled_from(get_args(get_type_hints(Event)["kind"])), text, count, text, maps(text)
 )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from random import Random
 import pytest
 
 from orchestra.trajectory.reader import Reader
+from orchestra.trajectory.store import open_run
+from orchestra.types import Key
 from tests.trajectory.appender import entry
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +79,7 @@ def killer() -> Iterator[Killer]:
 def check(file: Path, acknowledged: int) -> int:
     """Asserts that the file holds effects 0..N without a gap, each right and once, N >= acknowledged; returns N + 1."""
     with closing(Reader(file)) as reader:
-        found = {key.draw: stored.entry() for key, stored in reader.entries("run").items()}
+        found = {key.draw: reader.entry("run", key) for key in reader.keys("run")}
     assert sorted(found) == list(range(len(found)))
     assert len(found) > acknowledged
     assert all(found[number] == entry(number) for number in found)
@@ -97,18 +99,20 @@ def test_what_was_acknowledged_survives_kill_9(killer: Killer, tmp_path: Path, k
     assert there > 10 * kills
 
 
-def test_four_writers_killed_at_once_lose_nothing(killer: Killer, tmp_path: Path) -> None:
-    names = ["a", "b", "c", "d"]
-    for _ in range(2):
-        for name in names:
-            file = tmp_path / f"journal-{name}.sqlite"
-            killer.start(name, file, check(file, killer.acknowledged[name]) if file.exists() else 0)
-        for name in names:
-            killer.wait(name, killer.acknowledged.get(name, 0) + 30)
-        for name in names:
+@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_four_writers_of_one_folder_lose_nothing(killer: Killer, tmp_path: Path, rounds: int) -> None:
+    files = {name: tmp_path / f"journal-{name}.sqlite" for name in "abcd"}
+    random, there = Random(8), dict.fromkeys(files, 0)
+    for _ in range(rounds):
+        for name, file in files.items():
+            killer.start(name, file, there[name])
+        for name in random.sample(list(files), 4):  # each goes down while the others write
+            killer.wait(name, there[name] + random.randrange(25))
             killer.kill(name)
-    for name in names:
-        check(tmp_path / f"journal-{name}.sqlite", killer.acknowledged[name])
+        there = {name: check(file, killer.acknowledged[name]) for name, file in files.items()}
+    with open_run(tmp_path, create=True) as run:
+        union = run.journal("run")
+        assert all(union.get(Key("s", number)) == entry(number) for number in range(max(there.values())))
 
 
 def test_a_live_owner_can_be_read_beside(killer: Killer, tmp_path: Path) -> None:
@@ -116,10 +120,10 @@ def test_a_live_owner_can_be_read_beside(killer: Killer, tmp_path: Path) -> None
     killer.start("a", file, 0)
     killer.wait("a", 60)
     with closing(Reader(file)) as reader:
-        before = len(reader.entries("run"))
+        before = len(reader.keys("run"))
         assert before > 60
         killer.wait("a", before + 30)
-        assert len(reader.entries("run")) > before + 30
+        assert len(reader.keys("run")) > before + 30
     killer.kill("a")
     check(file, killer.acknowledged["a"])
 
