@@ -28,8 +28,12 @@ def fingerprint(thing: Any) -> str:
     """
     if not hasattr(thing, "__qualname__") and not isinstance(thing, functools.partial):
         thing = type(thing)
-    if (found := _found.get(thing)) is None:
-        found = _found[thing] = digest(canonical(_plain(thing, ())))[:12]
+    try:
+        if (found := _found.get(thing)) is not None:
+            return found
+    except TypeError:  # what cannot be referred to weakly, such as str.strip
+        return digest(canonical(_plain(thing, ())))[:12]
+    found = _found[thing] = digest(canonical(_plain(thing, ())))[:12]
     return found
 
 
