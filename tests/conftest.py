@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before any test imports a library that reads these once.
@@ -13,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
 
 import pytest
 from hypothesis import settings
+
+from orchestra.engine.run import run
 
 # No deadline: a test that is timed by the clock fails on a busy machine. The same examples on every run.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -32,3 +35,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def anyio_backend() -> str:
     """Tests marked `anyio` run on asyncio, as the engine does."""
     return "asyncio"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--always-replay", action="store_true", help="rebuild every run from its journal after every effect"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _always_replay(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With --always-replay what a test runs knows nothing but its journal, wherever the run is started."""
+    if not request.config.getoption("--always-replay"):
+        yield
+        return
+    assert run.__kwdefaults__ is not None
+    run.__kwdefaults__["rebuild"] = True
+    yield
+    run.__kwdefaults__["rebuild"] = False

@@ -72,10 +72,11 @@ class Ledger:
         self.held = Usage()
         self._parts = {name: Ledger(part, role=name) for name, part in budget.roles.items()} if budget.roles else None
 
-    @property
-    def by_role(self) -> bool:
-        """Whether it or one above it caps single roles."""
-        return self._parts is not None or (self.parent is not None and self.parent.by_role)
+    def anew(self) -> Ledger:
+        """One with the same caps, of which as much is spent, and nothing held."""
+        other = Ledger(self.budget, self.parent and self.parent.anew(), self.role)
+        other.spent = self.spent
+        return other
 
     def fits(self, bound: Usage, role: str = "") -> bool:
         """Whether a worst case of a role's can still be held, here and in every enclosing ledger."""

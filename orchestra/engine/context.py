@@ -211,6 +211,8 @@ class Context:
             self.scope, f"{path}#{same + 1}" if same else path, self.round, self.past, self.saw, ledger, self,
             self.private, self.limit,
         )  # fmt: skip
+        if budget is None:
+            made.allowance = self.allowance
         self.record.items.append(made.record)
         self._children = [*(self._children or ()), made]
         return made
@@ -269,7 +271,7 @@ class Context:
             self._past = combine([f"{call.state}.{draw}" for call, (draw, _) in zip(calls, drawn, strict=True)])
             return outcomes
         except CallFailed as error:
-            spent = Usage(calls=len(calls))
+            spent = Usage(calls=sum(call.bound.calls for call in calls))  # a pause that fails was no call
             self._past = combine([self._past, *(f"{call.state}.failed" for call in calls)])
             for call in calls:
                 self._note_failure(call, str(error))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from orchestra.engine.actor import Actor
@@ -21,7 +23,11 @@ START: Final = "start"
 NODES, EDGES = 10_000, 1_000_000
 """The largest graph that is accepted."""
 
+LISTED: Final = 20
+"""Names and faults that one message lists."""
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.>@ -]{0,79}")
+_STRANGE = re.compile(r"[^A-Za-z0-9_.>@ -]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ class Graph:
 
 
 def _compile(graph: Graph) -> Plan:
-    faults = list(_faults(graph))
+    faults = list(islice(_faults(graph), LISTED + 1))
     if not faults:
         number = {node.name: i for i, node in enumerate(graph.nodes)}
         source = tuple(number.get(edge.src, -1) for edge in graph.edges)
@@ -116,11 +122,12 @@ def _compile(graph: Graph) -> Plan:
         temporal = tuple(edge.kind == "temporal" for edge in graph.edges)
         ranks, stuck = _ranks(len(graph.nodes), source, target, temporal)
         if stuck:
-            names = ", ".join(repr(graph.nodes[i].name) for i in stuck)
+            names = _quoted([graph.nodes[i].name for i in stuck])
             faults.append(f"spatial edges form a cycle through {names}; make one of them temporal")
         faults += _unreachable(graph, source, target)
     if faults:
-        raise BadTeam(f"team {graph.name!r}: " + "; ".join(faults))
+        more = ["and more"] if len(faults) > LISTED else []
+        raise BadTeam(f"team {graph.name[:90]!r}: " + "; ".join([*faults[:LISTED], *more]))
     order = tuple(sorted(range(len(graph.nodes)), key=lambda i: (ranks[i], i)))
     place = [0] * len(order)
     for at, i in enumerate(order):
@@ -155,18 +162,29 @@ def _by(ends: Sequence[int], nodes: int) -> list[list[int]]:
     return lists
 
 
+def too_large(nodes: int, edges: int) -> str | None:
+    """What to say of a graph of that size, if it is not accepted; a loader asks before it makes the parts.
+
+    >>> too_large(10_000, 1_000_000), too_large(10_001, 0)
+    (None, '10,001 nodes and 0 edges; at most 10,000 and 1,000,000 are accepted')
+    """
+    if nodes <= NODES and edges <= EDGES:
+        return None
+    return f"{nodes:,} nodes and {edges:,} edges; at most {NODES:,} and {EDGES:,} are accepted"
+
+
 def _faults(graph: Graph) -> Iterable[str]:
     if not _NAME.fullmatch(graph.name):
         yield f"the name must be 1 to 80 plain characters, got {graph.name[:90]!r}"
     if not graph.nodes:
-        yield "it has no nodes"
-    if len(graph.nodes) > NODES or len(graph.edges) > EDGES:
-        yield f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges; at most {NODES:,} and {EDGES:,} are accepted"
+        yield "it has no nodes; add one"
+    if said := too_large(len(graph.nodes), len(graph.edges)):
+        yield said
         return
     seen: dict[str, str] = {}
     for node in graph.nodes:
         if not _NAME.fullmatch(node.name):
-            yield f"node name {node.name[:90]!r}: expected 1 to 80 letters, digits, '_', '-', '.', '>', '@', blanks"
+            yield _misnamed(node.name)
         elif node.name == START:
             yield f"node name {START!r} is taken by the entry"
         actor: object = node.actor  # of a loaded team it may be anything
@@ -174,12 +192,13 @@ def _faults(graph: Graph) -> Iterable[str]:
             yield f"node {node.name!r}: expected an actor, got {actor!r}"
         key = unicodedata.normalize("NFKC", node.name).casefold()
         if key in seen:
-            yield f"two nodes are called {seen[key]!r}" + (f" and {node.name!r}" if seen[key] != node.name else "")
+            second = f" and {node.name[:90]!r}" if seen[key] != node.name else ""
+            yield f"two nodes are called {seen[key][:90]!r}{second}; rename one"
         seen[key] = node.name
     names = {node.name for node in graph.nodes}
     for edge in graph.edges:
         if unknown := [end for end in (edge.src, edge.dst) if end not in names and (end != START or end == edge.dst)]:
-            yield f"edge {edge.src!r} -> {edge.dst!r}: no node {', '.join(map(repr, unknown))}"
+            yield f"edge {edge.src!r} -> {edge.dst!r}: no node {_quoted(unknown)}{_near(unknown[0], names)}"
         if edge.src == START and edge.kind == "temporal":
             yield f"edge {START!r} -> {edge.dst!r} must be spatial"
     if not any(edge.src == START for edge in graph.edges):
@@ -188,7 +207,24 @@ def _faults(graph: Graph) -> Iterable[str]:
         yield "it has temporal edges and its stop has no bound on rounds; add | MaxRounds(n)"
     named = [*getattr(graph.output, "names", ()), *_named(graph.stop)]
     if missing := [name for name in named if name not in names]:
-        yield f"its output or stop names {', '.join(map(repr, missing))}, which is no node"
+        yield f"its output or stop names {_quoted(missing)}, which is no node{_near(missing[0], names)}"
+
+
+def _misnamed(name: str) -> str:
+    strange = _STRANGE.search(name)
+    got = "" if strange is None else f", got U+{ord(strange[0]):04X} {unicodedata.name(strange[0], '')}".rstrip()
+    return f"node name {name[:90]!r}: expected 1 to 80 of A-Z, a-z, 0-9, '_', '-', '.', '>', '@' and blanks{got}"
+
+
+def _near(name: str, names: Collection[str]) -> str:
+    """A suggestion, unless there are so many names that looking for one takes long."""
+    near = get_close_matches(name[:90], names, n=1, cutoff=0.5) if len(names) <= 500 else []
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _quoted(names: Collection[str]) -> str:
+    more = [f"and {len(names) - LISTED:,} more"] if len(names) > LISTED else []
+    return ", ".join([*(repr(name[:90]) for name in islice(names, LISTED)), *more])
 
 
 def _named(stop: Stop) -> list[str]:
@@ -226,5 +262,5 @@ def _unreachable(graph: Graph, source: Sequence[int], target: Sequence[int]) -> 
             if target[e] not in found:
                 found.add(target[e])
                 queue.append(target[e])
-    lost = [repr(node.name) for i, node in enumerate(graph.nodes) if i not in found]
-    return [f"no path from {START!r} to {', '.join(lost)}"] if lost else []
+    lost = [node.name for i, node in enumerate(graph.nodes) if i not in found]
+    return [f"no path from {START!r} to {_quoted(lost)}; add an edge, or leave it out"] if lost else []

@@ -42,9 +42,8 @@ class Limit:
                     if work.done():
                         return work.result()
             finally:
-                if not work.done():
-                    work.cancel()
-                    await asyncio.gather(work, return_exceptions=True)
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
             over = self._deadline <= asyncio.get_running_loop().time()
             raise CallFailed(
                 f"timed out: no outcome within {self._run:g} s" if over else f"timed out: silent for {self._idle:g} s"

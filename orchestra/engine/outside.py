@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from orchestra.engine.context import NOTHING, Context
 from orchestra.engine.stops import Wait
@@ -22,6 +22,8 @@ class Race:
     """An effect: the activation that is due, against these."""
 
     waits: tuple[Wait, ...]
+    passive: ClassVar[bool] = True
+    """It ends when another effect does."""
 
 
 class Heard(NamedTuple):

@@ -9,6 +9,7 @@ from collections import deque
 from math import inf
 
 from orchestra.engine.budget import CAPS, UNFORESEEN, Budget, Ledger
+from orchestra.errors import BadInput
 from orchestra.types import Usage
 
 
@@ -19,6 +20,8 @@ class Purse:
     """
 
     def __init__(self, total: Budget, each: Budget | None = None) -> None:
+        if total.roles:
+            raise BadInput(f"a budget over many tasks caps {', '.join(total.roles)} apart; fix: cap roles task by task")
         self.total = total
         self.each = each
         self._spent = Usage()

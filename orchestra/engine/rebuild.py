@@ -18,12 +18,14 @@ T = TypeVar("T")
 
 
 async def rebuilt(attempt: Callable[[Fetch], Coroutine[Any, Any, T]], journal: Journal) -> T:
-    """The outcome of the first attempt that the journal answers in full; every other one adds one batch of effects."""
+    """The outcome of the first attempt that the journal answers in full. Every other one adds what was under way
+    together, and ends; so nothing that was performed is performed again, save what a signal from outside cut short.
+    """
     while True:
-        stepped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        running = asyncio.ensure_future(attempt(_one_step(journal, stepped)))
+        step = _Step(journal)
+        running = asyncio.ensure_future(attempt(step.fetch))
         try:
-            either: tuple[asyncio.Future[Any], ...] = (running, stepped)
+            either: tuple[asyncio.Future[Any], ...] = (running, step.taken)
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 return running.result()
@@ -32,27 +34,36 @@ async def rebuilt(attempt: Callable[[Fetch], Coroutine[Any, Any, T]], journal: J
             await asyncio.gather(running, return_exceptions=True)
 
 
-def _one_step(journal: Journal, stepped: asyncio.Future[None]) -> Fetch:
-    """Answers from the journal; whoever had to perform something never comes back, and `stepped` is set."""
+class _Step:
+    """One attempt's door: it answers from the journal; whoever had to perform something never comes back."""
 
-    async def fetch(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done once something was performed and nothing is under way."""
+        self._under_way = 0
+
+    async def fetch(self, pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
         performed = False
+        waits = any(getattr(call.effect, "passive", False) for call, _ in pairs)  # for another, so none waits for it
 
         async def noted(missing: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
             nonlocal performed
             performed = True
-            return await perform(missing, via)
+            self._under_way += not waits
+            try:
+                return await perform(missing, via)
+            finally:
+                self._under_way -= not waits
 
         try:
-            outcomes = await journaled(journal, noted)(pairs, via)
+            outcomes = await journaled(self.journal, noted)(pairs, via)
         except CallFailed:
             if not performed:
                 raise
             outcomes = ()
         if performed:
-            if not stepped.done():
-                stepped.set_result(None)
+            if (waits or not self._under_way) and not self.taken.done():
+                self.taken.set_result(None)
             await asyncio.Event().wait()  # until this attempt is cancelled
         return outcomes
-
-    return fetch

@@ -101,7 +101,7 @@ def run(
     def attempt(fetch: Fetch | None, tell: Callable[[Notice], None] | None) -> Coroutine[Any, Any, Trajectory]:
         door = _UNKEPT if fetch is None and not start else single(fetch or perform, start)
         scope = Scope(root, door, schedule, asked(ask) if ask else None, signals, notify=tell, journal=journal)
-        ledger = Ledger(budget) if isinstance(budget, Budget) else budget
+        ledger = Ledger(budget) if isinstance(budget, Budget) else budget and budget.anew()
         ctx = Context(scope, name_of(actor), ledger=ledger, private=task.private)
         return _attempt(id, actor, task, seed, ctx)
 

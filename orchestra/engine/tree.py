@@ -172,7 +172,7 @@ class _Tree:
                 charged = charged + (outcome.usage if isinstance(outcome, Completion) else Usage())
             return drawn
         except CallFailed:
-            charged = Usage(calls=count)
+            charged = Usage(calls=worst.calls)
             raise
         finally:
             if self.ledger is not None:
