@@ -18,12 +18,12 @@ class Actor(Protocol):
 
 @runtime_checkable
 class Bounded(Protocol):
-    """An actor whose worst case is known beforehand; under a budget only such actors may run ahead."""
+    """An actor that may know its worst case beforehand; under a budget only one that does may run ahead."""
 
-    def bound(self, view: View) -> Usage:
-        """Of one activation."""
+    def bound(self, view: View) -> Usage | None:
+        """Of one activation; None: not known."""
         ...
 
     def speaker(self) -> Speaker:
-        """Who makes all its calls; a budget may cap its role."""
+        """Who makes all its calls, where its worst case is known; a budget may cap its role."""
         ...

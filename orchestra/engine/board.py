@@ -14,7 +14,7 @@ from orchestra.engine.door import combine
 from orchestra.engine.graph import Graph
 from orchestra.engine.history import History
 from orchestra.errors import BadTeam, Unparseable
-from orchestra.types import Message, Reply, View
+from orchestra.types import FrozenMap, Message, Reply, View
 
 
 class Step(NamedTuple):
@@ -41,6 +41,12 @@ class Outcome(NamedTuple):
     error: Exception | None
     tokens: tuple[Token | None, ...] = ()
     """What it lays on each of its edges; none where there is no message."""
+
+
+class Memories(FrozenMap[str, object]):
+    """What the nodes of a team remember, by name: the team's own memory, where it is a node of another."""
+
+    __slots__ = ()
 
 
 OPEN = Token((), "open")
@@ -91,6 +97,8 @@ class Board:
         """Activations whose inbox is complete and not silent, and that were not started."""
         self._rounds: dict[int, _Round] = {}
         self._memory: dict[int, tuple[object, str]] = {}
+        if isinstance(view.memory, Memories):  # a team visited again: its nodes remember
+            self._memory = {self.plan.number[name]: (kept, ctx.past) for name, kept in view.memory.items()}
         self._passed = 0  # 1 while the step that is due is committed already, which is when stops are asked
         self._path = f"{ctx.path}:{ctx.round}" if ctx.round else ctx.path  # a team visited again is another place
         self.history = History(self.plan.voters, self)
@@ -150,6 +158,11 @@ class Board:
             tuple([m.id for m in inbox]), team.ledger, team, private, team.limit,
         )  # fmt: skip
         return View(self.view.prompt, inbox, memory, line, name, step.round), ctx
+
+    def memories(self) -> Memories | None:
+        """What the nodes of this team remember after it; None: nothing."""
+        kept = {self.graph.nodes[node].name: memory for node, (memory, _) in self._memory.items()}
+        return Memories(kept) if kept else None
 
     def broken(self, step: Step) -> BadTeam | None:
         """Why a join cannot be asked: its condition raised."""

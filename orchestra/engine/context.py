@@ -226,7 +226,7 @@ class Context:
 
     def event(self, kind: Any, text: str = "", data: FrozenMap[str, str] | None = None) -> None:
         """Puts an event on the record."""
-        self.record.items.append(Event(kind, self.path, self.round, text, data or FrozenMap()))
+        self.record.items.append(Event(kind, self.path, self.round, text, data or EMPTY))
 
     def flag(self, error: str) -> None:
         """Marks the last decision of this activation, such as one whose text could not be parsed."""

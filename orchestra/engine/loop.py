@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchestra.engine.actor import Bounded
@@ -61,7 +62,9 @@ async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
     ctx.event("stop", reason)
     if ctx.scope.notify is not None:
         ctx.scope.notify(Notice("stop", ctx.path, board.at.round, reason))
-    return graph.output(board.history)
+    reply = graph.output(board.history)
+    memories = board.memories()
+    return reply if memories is None else replace(reply, memory=memories)
 
 
 class _Started:
@@ -195,10 +198,11 @@ class Ahead:
         if ctx.ledger is None:
             return True
         actor = self.board.graph.nodes[step.node].actor
-        unbounded = self._inline is not None and self._inline.allowance is None
-        if unbounded or not isinstance(actor, Bounded):
+        if (self._inline is not None and self._inline.allowance is None) or not isinstance(actor, Bounded):
             return False
-        worst, role = actor.bound(view), actor.speaker().role
+        if (worst := actor.bound(view)) is None:
+            return False
+        role = actor.speaker().role
         if not ctx.ledger.foresees(worst, role) or not ctx.ledger.fits(worst, role):
             return False
         ctx.ledger.hold(worst, role)
