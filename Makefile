@@ -11,6 +11,9 @@ BENCH ?= $(wildcard scripts/bench/[a-z]*.py)
 BIN := .venv/bin
 READY := .venv/.ready
 EXTRAS := dev,train,population,plot
+REBUILT := tests/topologies tests/evaluation tests/packaging/test_readme.py \
+	$(patsubst %,tests/engine/test_%.py,cases dylan question fork stops review) \
+	$(patsubst %,tests/cli/test_%.py,run fork eval)
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
@@ -35,8 +38,9 @@ tour: $(READY) ## the whole circle on a real language model
 test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest
 
-test-slow: $(READY) ## the tests with the real model and with installs
+test-slow: $(READY) ## the tests with the real model and with installs, and runs rebuilt from their journals
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --always-replay $(REBUILT)
 
 check: $(READY) ## format, lint, types, import directions
 	$(BIN)/ruff format --check

@@ -88,7 +88,20 @@ _NO_JOINS = _Joins()
 class Board:
     """The state of one team run."""
 
-    __slots__ = ("_memory", "_passed", "_path", "_rounds", "at", "ctx", "graph", "history", "plan", "ready", "view")
+    __slots__ = (
+        "_kept",
+        "_memory",
+        "_passed",
+        "_path",
+        "_rounds",
+        "at",
+        "ctx",
+        "graph",
+        "history",
+        "plan",
+        "ready",
+        "view",
+    )
 
     def __init__(self, graph: Graph, view: View, ctx: Context) -> None:
         self.graph, self.plan, self.view, self.ctx = graph, graph.plan, view, ctx
@@ -97,8 +110,10 @@ class Board:
         """Activations whose inbox is complete and not silent, and that were not started."""
         self._rounds: dict[int, _Round] = {}
         self._memory: dict[int, tuple[object, str]] = {}
+        self._kept: dict[str, object] | None = None  # of what is committed
         if isinstance(view.memory, Memories):  # a team visited again: its nodes remember
-            self._memory = {self.plan.number[name]: (kept, ctx.past) for name, kept in view.memory.items()}
+            self._kept = dict(view.memory)
+            self._memory = {self.plan.number[name]: (kept, ctx.past) for name, kept in self._kept.items()}
         self._passed = 0  # 1 while the step that is due is committed already, which is when stops are asked
         self._path = f"{ctx.path}:{ctx.round}" if ctx.round else ctx.path  # a team visited again is another place
         self.history = History(self.plan.voters, self)
@@ -161,8 +176,7 @@ class Board:
 
     def memories(self) -> Memories | None:
         """What the nodes of this team remember after it; None: nothing."""
-        kept = {self.graph.nodes[node].name: memory for node, (memory, _) in self._memory.items()}
-        return Memories(kept) if kept else None
+        return Memories(self._kept) if self._kept else None
 
     def broken(self, step: Step) -> BadTeam | None:
         """Why a join cannot be asked: its condition raised."""
@@ -202,6 +216,8 @@ class Board:
         else:
             record.append(outcome.message)
             history.add(outcome.message, outcome.reply, outcome.inbox)
+            if outcome.reply.memory is not None:
+                self._kept = {**(self._kept or {}), outcome.message.sender: outcome.reply.memory}
             if self.ctx.scope.notify is not None:
                 self._tell(step, outcome, self.ctx.scope.notify)
         self._close(step)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from small_teams import draw
 
-from orchestra.engine import START, Edge, MaxRounds, Node, last, run
+from orchestra.engine import START, Edge, MaxRounds, Node, Said, Spoken, last, run
 from orchestra.team import Team
 from orchestra.types import Reply, Request
 
@@ -48,3 +48,18 @@ def test_another_team_in_the_place_does_not_remember():
 
     team = Team("outer", [Node("a", apart), Node("b", apart)], [Edge(START, "a"), Edge("a", "b")])
     assert [m.content for m in asyncio.run(run(team, "q")).messages if m.sender == "ann"] == ["ann 0", "ann 0"]
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "speculative"])
+def test_what_was_squashed_is_not_remembered(schedule):
+    """Within, `ann` of the second round runs ahead of the stop and is squashed: it counted once a visit."""
+
+    async def says(view, ctx):
+        return Reply("yes", "yes", stop="enough")
+
+    nodes = [Node("bob", says), Node("ann", counts, votes=False)]
+    talk = [Edge(START, "bob"), Edge(START, "ann"), Edge("ann", "ann", "temporal"), Edge("ann", "bob", "temporal")]
+    inner = Team("inner", nodes, talk, Said(("bob",)) & Spoken(("ann",)) | MaxRounds(4))
+    outer = Team("outer", [Node("talk", inner)], [Edge(START, "talk"), Edge("talk", "talk", "temporal")], MaxRounds(3))
+    made = asyncio.run(run(outer, "q", schedule=schedule))
+    assert [m.content for m in made.messages if m.sender == "ann"] == ["ann 0", "ann 1", "ann 2"]

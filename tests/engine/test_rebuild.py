@@ -41,6 +41,7 @@ def test_what_was_done_is_done_once():
     assert asyncio.run(run(team, "q", journal=journal)) == made
 
 
+@pytest.mark.live
 def test_control_an_actor_with_a_state_of_its_own_is_found():
     class Counts:
         """Breaks the first rule of actors: it remembers by itself."""

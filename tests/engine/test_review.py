@@ -515,6 +515,7 @@ def test_a_failed_draw_is_charged_to_the_cap_of_its_tree():
 # ── streams ──
 
 
+@pytest.mark.live
 def test_a_stream_that_is_left_early_ends_its_run():
     ended = []
 
