@@ -19,6 +19,7 @@ from orchestra.engine.graph import Graph
 from orchestra.engine.outside import Outside
 from orchestra.engine.stops import FAR
 from orchestra.errors import BadInput, BudgetSpent, CallFailed, Interrupted, RunFailed, Unparseable
+from orchestra.trajectory.trajectory import Event
 from orchestra.types import Reply, View
 
 
@@ -53,6 +54,7 @@ async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
         ctx.event("budget", str(spent))
     except Interrupted:
         await ahead.rest()  # a question delays only what depends on its answer
+        ctx.record.items.extend(ahead.questions())
         raise
     finally:
         await ahead.close()
@@ -129,6 +131,12 @@ class Ahead:
         while tasks := [running.task for running in self._started.values() if not running.task.done()]:
             await asyncio.wait(tasks)
 
+    def questions(self) -> list[Event]:
+        """Those that wait in what runs ahead."""
+        waiting = [self._started[step] for step in sorted(self._started, key=self._place)]
+        items = [item for running in waiting for item in running.context.record.flat()]
+        return [item for item in items if isinstance(item, Event) and item.waits]
+
     async def close(self) -> None:
         """Squashes whatever is left; nothing starts any more."""
         self._closed = True
@@ -166,13 +174,17 @@ class Ahead:
         if not board.ready or not scope.width:
             return ()
         others = [step for step in board.ready if step != board.at]
-        others.sort(key=lambda step: (step.round, board.plan.place[step.node]))
+        others.sort(key=self._place)
         if scope.schedule == "speculative" and board.ctx.ledger is None:
             return others
         horizon = board.graph.stop.soonest(board.history)
         if horizon >= FAR and not board.plan.joins:
             return others
         return [step for step in others if board.distance(step) < horizon and not board.doubtful(step)]
+
+    def _place(self, step: Step) -> tuple[int, int]:
+        """Its place in canonical order."""
+        return step.round, self.board.plan.place[step.node]
 
     def _launch(self, step: Step) -> bool:
         """Starts an activation in a task of its own; False if it may not run ahead, for want of budget."""

@@ -148,7 +148,8 @@ async def each(
     async def one(thing: T) -> Trajectory:
         async with limit:
             trajectory = await work(thing)
-            folder.add(trajectory)
+            if not trajectory.questions:  # with one it is not finished
+                folder.add(trajectory)
             done[0] += 1
             if progress is not None:
                 progress(done[0], len(things))

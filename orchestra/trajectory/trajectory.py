@@ -64,6 +64,11 @@ class Event:
     text: str = ""
     data: FrozenMap[str, str] = EMPTY
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is a question that has no answer yet."""
+        return self.kind == "question" and "answer" not in self.data
+
 
 @quick
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class Trajectory:
     @property
     def questions(self) -> Sequence[Event]:
         """Questions that wait for their answer; give it with `orchestra.engine.answer` and run again."""
-        return [event for event in self.events if event.kind == "question" and "answer" not in event.data]
+        return [event for event in self.events if event.waits]
 
     @property
     def leaf(self) -> Leaf:

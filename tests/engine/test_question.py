@@ -84,6 +84,18 @@ def test_an_answer_that_is_no_option_is_refused():
         asyncio.run(asked(None)([Question("sure?")]))
 
 
+@pytest.mark.parametrize("schedule", ["sequential", "speculative"])
+def test_people_who_are_asked_at_the_same_time_all_wait(schedule):
+    names = ("ann", "bob", "cem")
+    team = Team("all", [Node(n, person) for n in names], [Edge(START, n) for n in names], output=last("cem"))
+    journal = MemoryJournal()
+    made = asyncio.run(run(team, "q", journal=journal, schedule=schedule))
+    assert [q.path for q in made.questions] == [f"all/{n}" for n in names]
+    for question in reversed(made.questions):
+        answer(journal, question, "no")
+    assert asyncio.run(run(team, "q", journal=journal, schedule=schedule)).answer == "no"
+
+
 def test_a_question_within_a_team_within_a_team():
     inner = replace(team(Scripted(lambda r: "7", name="in"), "ann"), name="inner")
     outer = Team(

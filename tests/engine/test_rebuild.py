@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+import pytest
 import small_teams
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
