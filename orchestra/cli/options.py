@@ -39,9 +39,10 @@ Imports = Annotated[
 class TeamOptions:
     """Who plays in a team, and with what weights."""
 
-    model: Annotated[str, typer.Option(help="smollm2, tiny, scripted:FILE, hf:./FOLDER or hf:ORG/NAME@REVISION.")] = (
-        "smollm2"
-    )
+    model: Annotated[
+        str,
+        typer.Option(help="smollm2, tiny, scripted:FILE, hf:./FOLDER, hf:ORG/NAME@REVISION or openai:MODEL@BASE_URL."),
+    ] = "smollm2"
     option: Annotated[
         list[str], typer.Option("--option", "-o", metavar="NAME=VALUE", help="An option of the topology: -o rounds=2.")
     ] = field(default_factory=list)

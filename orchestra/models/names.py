@@ -32,7 +32,7 @@ FORMS: dict[str, str] = {
     "tiny": "a 2-layer Llama with random weights, built at once; for tests",
     "scripted:FILE": "replies written down in a file",
     "hf:PATH_OR_ID[@REVISION]": "a folder (hf:./FOLDER), or a Hub model at a revision (hf:ORG/NAME@REVISION)",
-    "openai:MODEL@BASE_URL": "a server that speaks the OpenAI protocol (not built yet)",
+    "openai:MODEL@BASE_URL": "a server that speaks the OpenAI protocol",
 }
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
@@ -112,14 +112,14 @@ def folder(name: str, report: Report | None = None) -> Path:
 
 
 def load_model(name: str) -> Model:
-    """The Model of a name, ready to be called. Raises as `parse` and `folder` do, and BadInput for `openai:`."""
+    """The Model of a name, ready to be called. Raises as `parse` and `folder` do, and BadData for a bad price table."""
     parsed = parse(name)
     if parsed.kind == "scripted":
         return scripted.load(Path(parsed.value))
     if parsed.kind == "openai":
-        raise BadInput(
-            f"{name!r}: the client for OpenAI-compatible servers is not built yet; fix: smollm2, tiny or hf:..."
-        )
+        from orchestra.models import remote  # noqa: PLC0415  (loads the HTTP client)
+
+        return remote.load(parsed.value, parsed.base_url)
     weights = folder(name)
     from orchestra.models.local import LocalModel  # noqa: PLC0415  (loads torch)
 

@@ -23,7 +23,7 @@ LINES = {
     "run chain hello --model hf:org/name": "@REVISION",
     "run chain hello --model hf:./absent": "model folder",
     "run chain hello --model scripted:absent.txt": "absent.txt",
-    "run chain hello --model openai:m@http://127.0.0.1:1/v1": "not built yet",
+    "run chain hello --model openai:m@http://u:p@127.0.0.1/v1": "credentials",
     "run chain hello --seed minus": "valid integer",
     "run chain hello --max-tokens 0": "--max-tokens",
     "run chain hello --temperature nan --model scripted:s.txt": "temperature",
