@@ -1,4 +1,4 @@
-"""Random teams for the tests of drawings: cycles, sub-teams, joins, failures, and nodes that pass words on."""
+"""Random teams for the tests of drawings: cycles, sub-teams, actors around them, joins, failures, words passed on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from small_teams import Caller
 
-from orchestra.engine import START, Context, Edge, MaxRounds, Node, Quorum, majority
-from orchestra.team import Team, register
+from orchestra.engine import START, Actor, Context, Edge, MaxRounds, Node, Quorum, majority
+from orchestra.team import Map, Retry, Team, Timed, Told, register
 from orchestra.types import Reply, View
 
 
@@ -21,6 +21,36 @@ class Relay:
 
     async def __call__(self, view: View, ctx: Context) -> Reply:
         return Reply("nothing", sends=dict.fromkeys(self.to, view.inbox) if view.inbox else None)
+
+
+@dataclass(frozen=True)
+class Shaky:
+    """Asks an actor and fails all the same, until it is in the second of two attempts."""
+
+    actor: Actor
+    manner: str = "shaky"
+
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        said = await self.actor(view, ctx)
+        if "try#2" not in ctx.path:
+            raise ValueError("not yet")
+        return said
+
+
+@register("test_drawn.items")
+def items(view: View) -> tuple[str, ...]:
+    return ("one", "two")[: 1 + len(view.inbox) % 2]
+
+
+AROUND = (
+    lambda team: team,
+    lambda team: Timed(Told(team, "another task"), seconds=60),
+    lambda team: Retry(Shaky(team), base=0),
+    lambda team: Map(team, items),
+    lambda team: Retry(Map(Retry(Shaky(team), base=0), items), base=0),
+    lambda team: Retry(Shaky(Map(team, items)), base=0),
+)
+"""What may stand around a sub-team."""
 
 
 @st.composite
@@ -42,7 +72,7 @@ def _node(draw, name, edges, depth, relays):
     to = tuple(sorted({edge.dst for edge in edges if edge.src == name}))
     kind = draw(st.integers(0, 5))
     if kind == 0 and depth:
-        return Node(name, draw(teams(depth=depth - 1, most=3)))
+        return Node(name, draw(st.sampled_from(AROUND))(draw(teams(depth=depth - 1, most=3))))
     if kind == 1 and relays and to:
         return Node(name, Relay(to), votes=False)
     sends = to if to and not relays and draw(st.booleans()) else None

@@ -44,7 +44,8 @@ def roles(draw):
 
 
 @st.composite
-def actors(draw, names, depth):
+def actors(draw, names, near, depth):
+    """`near` are the nodes that the actor's edges lead to."""
     kind = draw(st.sampled_from(["agent", "agent", "caller", "switch", "route", *(["team"] if depth else [])]))
     policy = draw(st.sampled_from(list(POLICIES.values())))
     if kind == "team":
@@ -54,8 +55,8 @@ def actors(draw, names, depth):
     if kind == "switch":
         rounds = draw(st.sampled_from([range(3), range(1, 9, 2), range(0)]))
         return Switch(TopK(RANKER(policy), draw(st.integers(1, 2))), tuple(names), rounds)
-    if kind == "route" and len(names) > 1:
-        return Route(ANSWERER(policy), tuple(names[:2]))
+    if kind == "route" and len(near) > 1:
+        return Route(ANSWERER(policy), tuple(near))
     return draw(roles())(policy, name=draw(st.text(ascii_letters, min_size=1, max_size=3)), persona=draw(TEXTS))
 
 
@@ -82,7 +83,7 @@ def teams(draw, depth=1):
     nodes = [
         Node(
             name,
-            draw(actors(names, depth)),
+            draw(actors(names, dict.fromkeys(e.dst for e in edges if e.src == name), depth)),
             when=draw(st.sampled_from([None, None, two])),
             votes=draw(st.booleans()),
             on_error=draw(st.sampled_from(["abstain", "fail"])),

@@ -12,9 +12,9 @@ from orchestra.cli.options import Imports, Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
 from orchestra.cli.screen import safe
 from orchestra.cli.teams import plan
-from orchestra.team.changes import write
-from orchestra.team.diff import diff as between
-from orchestra.team.diff import lines
+from orchestra.team.saving.changes import write
+from orchestra.team.saving.diff import diff as between
+from orchestra.team.saving.diff import lines
 
 
 @grouped

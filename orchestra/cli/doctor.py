@@ -24,6 +24,7 @@ DISK = 1 << 30
 SHELVES = ("roles", "topologies", "training", "evals")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "local": ("torch", "transformers", "gguf"),
+    "serving": ("fastapi", "uvicorn", "openai"),
     "data": ("pyarrow", "datasets"),
     "train": ("trl", "peft", "accelerate"),
     "deepspeed": ("deepspeed",),

@@ -11,7 +11,7 @@ from orchestra.cli.options import Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
 from orchestra.cli.screen import say
 from orchestra.cli.teams import plan
-from orchestra.team import save as saving
+from orchestra.team.saving import save as saving
 
 
 @grouped

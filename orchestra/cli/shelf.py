@@ -10,6 +10,7 @@ import ast
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from inspect import signature
@@ -51,6 +52,11 @@ def items(kind: str) -> Iterator[Item]:
 
 def topology(name: str) -> Callable[..., Team] | Team:
     """A function from agents to a Team; of a file also a Team that is already made."""
+    if Path(name).suffix and not _FILE.fullmatch(name):
+        raise BadInput(
+            f"unknown topology {name!r}; expected a name of the shelf, FILE.py[:NAME], which is executed, or a saved "
+            "team; fix: save it as .json or .yaml"
+        )
     found: Any = _found("topology", name)
     if isinstance(found, Team) or callable(found):
         return found  # type: ignore[no-any-return]
@@ -118,8 +124,17 @@ def execute(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise BadInput(f"{file} cannot be executed: {type(error).__name__}: {error}; fix: that file") from error
+        said = f"{type(error).__name__}: {error}"
+        raise BadInput(f"{place(file, error)} cannot be executed: {said}; fix: that line") from error
     return module
+
+
+def place(file: Path, error: BaseException) -> str:
+    """A file, with the line of it that an error came from, where there is one."""
+    calls = traceback.extract_tb(error.__traceback__)
+    lines = [call.lineno for call in calls if Path(call.filename) == file.absolute()]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    return f"{file}, line {line}," if line else str(file)
 
 
 def _found(kind: str, name: str) -> Any:
@@ -163,9 +178,9 @@ def _in_file(file: Path, name: str | None) -> Any:
 
 
 def _existing(file: Path) -> Path:
-    if not file.is_file():
+    if file.suffix != ".py" or not file.is_file():
         raise BadInput(
-            f"expected a Python file, got {str(file)!r}, which is none; fix: the path, or a name of the shelf"
+            f"expected a Python file (.py), got {str(file)!r}, which is none; fix: the path, or a name of the shelf"
         )
     return file
 

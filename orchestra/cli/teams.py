@@ -23,8 +23,8 @@ from orchestra.models import names
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.team import Role, Team
-from orchestra.team.changes import Changes, policies_of, read
-from orchestra.team.patch import patch
+from orchestra.team.saving.changes import Changes, policies_of, read
+from orchestra.team.saving.patch import patch
 
 SAVED = (".json", ".yaml", ".yml")
 
@@ -101,8 +101,12 @@ def _filled(name: str, topology: Callable[..., Team], options: TeamOptions, own:
         call.arguments.update(agents_of(casts, slots, bound, options.model) | chosen)
         try:
             team = topology(*call.args, **call.kwargs)
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"team {name!r} cannot be made: {type(error).__name__}: {error}") from error
+        except (BadInput, TypeError, ValueError) as error:
+            file = Path(name.partition(":")[0])
+            if isinstance(error, BadInput) and file.suffix != ".py":
+                raise
+            where = shelf.place(file, error) if file.suffix == ".py" else f"team {name!r}"
+            raise BadInput(f"{where} cannot be made: {type(error).__name__}: {error}; fix: that line") from error
         if not isinstance(team, Team):
             raise BadInput(f"topology {name!r} gave a {type(team).__name__}; expected a Team")
         return team

@@ -99,7 +99,7 @@ def _described(kind: type[Any]) -> tuple[str, ...] | None:
 async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
     """A Fetch without a journal; CallFailed where the back-end raises, or gives fewer or more outcomes than effects."""
     try:
-        outcomes = await via([seeded(call.effect, Key(call.state, draw)) for call, draw in pairs])
+        outcomes = list(await via([seeded(call.effect, Key(call.state, draw)) for call, draw in pairs]))
     except OrchestraError:
         raise
     except Exception as error:  # a back-end is the boundary: whatever it raises is a call without an outcome

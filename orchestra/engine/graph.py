@@ -198,9 +198,9 @@ def _faults(graph: Graph) -> Iterable[str]:
     names = {node.name for node in graph.nodes}
     for edge in graph.edges:
         if unknown := [end for end in (edge.src, edge.dst) if end not in names and (end != START or end == edge.dst)]:
-            yield f"edge {edge.src!r} -> {edge.dst!r}: no node {_quoted(unknown)}{_near(unknown[0], names)}"
+            yield f"edge {edge.src[:90]!r} -> {edge.dst[:90]!r}: no node {_quoted(unknown)}{_near(unknown[0], names)}"
         if edge.src == START and edge.kind == "temporal":
-            yield f"edge {START!r} -> {edge.dst!r} must be spatial"
+            yield f"edge {START!r} -> {edge.dst[:90]!r} must be spatial"
     if not any(edge.src == START for edge in graph.edges):
         yield f"it has no entry; add an edge from {START!r}"
     if any(edge.kind == "temporal" for edge in graph.edges) and graph.stop.rounds == math.inf:
@@ -208,6 +208,21 @@ def _faults(graph: Graph) -> Iterable[str]:
     named = [*getattr(graph.output, "names", ()), *_named(graph.stop)]
     if missing := [name for name in named if name not in names]:
         yield f"its output or stop names {_quoted(missing)}, which is no node{_near(missing[0], names)}"
+    yield from _misrouted(graph)
+
+
+def _misrouted(graph: Graph) -> Iterable[str]:
+    """Routers whose closed set of `branches` is not the set of nodes that their edges lead to."""
+    routers = [node for node in graph.nodes if getattr(node.actor, "branches", ())]
+    near: dict[str, dict[str, None]] = {node.name: {} for node in routers}
+    for edge in graph.edges:
+        if edge.src in near:
+            near[edge.src][edge.dst] = None
+    for node in routers:
+        branches, led = getattr(node.actor, "branches", ()), near[node.name]
+        if set(branches) != led.keys():
+            to = _quoted(led) or "no node"
+            yield f"node {node.name!r} chooses among {_quoted(branches)}, its edges lead to {to}; make these equal"
 
 
 def _misnamed(name: str) -> str:

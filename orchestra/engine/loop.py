@@ -164,10 +164,17 @@ class Ahead:
         """Starts what may run beside the activation that is due, in canonical order."""
         capped = self.board.ctx.ledger is not None
         for step in () if self._closed else self._beside():
-            if capped and self.board.distance(step) != len(self._started) + (self._inline is not None):
-                return  # one that comes before it is not ready yet, and will need nobody knows what
+            if capped and (
+                self._may_fail() or self.board.distance(step) != len(self._started) + (self._inline is not None)
+            ):
+                return  # one before it may end the team, or is not ready yet and will need nobody knows what
             if not self._launch(step):
                 return  # what comes later waits too, so that it cannot take what this one will need
+
+    def _may_fail(self) -> bool:
+        """Whether an activation that is not committed yet could end the team by failing."""
+        nodes = self.board.graph.nodes
+        return any(nodes[step.node].on_error == "fail" for step in (self.board.at, *self._started))
 
     def _beside(self) -> Sequence[Step]:
         board, scope = self.board, self.board.ctx.scope

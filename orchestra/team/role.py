@@ -17,6 +17,7 @@ from orchestra.models.choose import choose
 from orchestra.models.model import Model, Policy
 from orchestra.team import template
 from orchestra.team.registry import register
+from orchestra.team.repair import LINE, blank, repair
 from orchestra.types import Completion, Reply, Request, Usage, View
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class Role(Generic[T]):
     tools: tuple[str, ...] = ()
     """Names of granted tools."""
     repairs: int = 0
-    """How often an unparseable reply is asked for again."""
+    """How often an unparseable reply is asked for again, each time with what was wrong with it."""
     max_tokens: int = 256
     temperature: float = 0.7
     stop: tuple[str, ...] = ()
@@ -136,24 +137,32 @@ class Agent:
 
     def bound(self, view: View) -> Usage:
         """Worst case of one activation: every repair asked for, every reply as long as it may be."""
-        return sum([self.call_bound(self.request(view))] * (1 + self.role.repairs), Usage())
+        request = self.request(view)
+        return sum((self.call_bound(request, repairs) for repairs in range(1 + self.role.repairs)), Usage())
 
     async def __call__(self, view: View, ctx: Context) -> Reply:
         """One call, and up to `repairs` more while the reply cannot be parsed; then it abstains with what it said."""
-        request, model = self.request(view), self.policy.model
-        via = choose(model) if request.options else model.generate
-        bound = self.call_bound(request) if ctx.capped else ONE_CALL
-        said = ""
-        for _ in range(1 + self.role.repairs):
+        first, model = self.request(view), self.policy.model
+        via = choose(model) if first.options else model.generate
+        request, said = first, ""
+        for repairs in range(1 + self.role.repairs):
+            bound = self.call_bound(first, repairs) if ctx.capped else ONE_CALL
             completion: Completion = await ctx.do(request, via, by=self.speaker(), bound=bound)
             said = completion.text
             try:
                 return self.role.reply(said, view)
             except Unparseable as error:
                 ctx.flag(str(error))
+                request = repair(request, said, error)
         return Reply(said.strip())
 
-    def call_bound(self, request: Request) -> Usage:
-        """Worst case of one call. A scored choice reads every option, and no token is less than a byte."""
-        options = sum(len(option.encode()) + 1 for option in request.options)
-        return Usage(calls=1, tokens_in=self.policy.model.count(request), tokens_out=options or request.max_tokens)
+    def call_bound(self, request: Request, repairs: int = 0) -> Usage:
+        """Worst case of one call, after so many repairs. A scored choice reads every option, and no token is less than
+        a byte; a reply that is read again has as many tokens as when it was said.
+
+        It is held for the call itself too, and not what its prompt turns out to count: an activation that runs ahead
+        must not get by with less.
+        """
+        said = sum(len(option.encode()) + 1 for option in request.options) or request.max_tokens
+        grown = repairs * (said + LINE) * (len(request.options) or 1)
+        return Usage(calls=1, tokens_in=self.policy.model.count(blank(request, repairs)) + grown, tokens_out=said)

@@ -19,9 +19,10 @@ from orchestra.engine.run import run, together
 from orchestra.engine.tree import Branch, grow
 from orchestra.errors import BadInput
 from orchestra.models.model import Model, Policy
-from orchestra.team import diff, draw, patch, save
-from orchestra.team.changes import Change, Changes
+from orchestra.team import draw
 from orchestra.team.registry import register
+from orchestra.team.saving import diff, patch, save
+from orchestra.team.saving.changes import Change, Changes
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import EMPTY, Reply, Task, View

@@ -49,6 +49,7 @@ _environment.globals.clear()
 _environment.filters = {name: function for name, function in _environment.filters.items() if name in FILTERS}
 
 
+@lru_cache(maxsize=512)  # a team of many agents has the prompt of their role once for each
 def check(source: str, where: str) -> None:
     """Raises BadRole, naming the line, for a template that does not parse, names an unknown variable, does more than
     read, or holds a control token."""

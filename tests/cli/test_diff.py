@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.team.changes import read
+from orchestra.team.saving.changes import read
 
 
 def test_equal_teams_have_no_difference(orchestra) -> None:

@@ -10,7 +10,7 @@ import yaml
 from orchestra.cli import shelf
 from orchestra.cli.options import TeamOptions
 from orchestra.cli.teams import plan
-from orchestra.team.files import read
+from orchestra.team.saving.files import read
 
 
 @pytest.mark.parametrize("name", [item.name for item in shelf.items("topology")])

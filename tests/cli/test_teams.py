@@ -12,7 +12,7 @@ from orchestra.cli.teams import plan
 from orchestra.errors import BadInput
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator
-from orchestra.team.changes import write
+from orchestra.team.saving.changes import write
 from orchestra.topologies import chain
 
 MINE = """

@@ -1,16 +1,18 @@
 """Roles and agents: what is refused when they are made, repairs, worst cases, choices and personas."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
 
-from orchestra.engine import Budget, run
+from orchestra.engine import START, Budget, Edge, MaxRounds, Node, majority, run
 from orchestra.errors import BadRole, Unparseable
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.roles import debater, generator
-from orchestra.team import Role, register
+from orchestra.team import Role, Team, register
+from orchestra.team.repair import LINE, repair
 from orchestra.topologies import solo
 from orchestra.types import Message, Usage, View
 
@@ -53,11 +55,92 @@ def test_without_repairs_an_unparseable_reply_abstains():
     assert (result.answer, result.error, len(result.messages)) == (None, None, 1)
 
 
+def test_a_repair_shows_what_was_said_and_what_was_wrong_with_it():
+    """A model that mends its reply only when it is told so is understood; blind repetition would never be."""
+
+    def say(request):
+        return "7" if "expected digits, got 'seven" in request.messages[-1][1] else f"seven {len(model.calls)}"
+
+    model = Scripted(say)
+    assert go(solo(DIGITS(model))).answer == "7"
+    first, second = (call.messages for call in model.calls)
+    assert first == DIGITS.request(View("q")).messages
+    line = "This could not be read: expected digits, got 'seven 1'. Reply once more, in the form that was asked for."
+    assert second == (*first, ("assistant", "seven 1"), ("user", line))
+
+
+def test_repairs_are_one_conversation_and_keep_the_names_of_effects():
+    model = Scripted(["x", "y", "7"])
+    result = go(solo(DIGITS(model)))
+    turns = [call.messages for call in model.calls]
+    assert [len(messages) for messages in turns] == [1, 3, 5]
+    assert turns[2][:3] == turns[1] and turns[1][:1] == turns[0]
+    other = go(solo(replace(DIGITS, prompt="Another {{ prompt }}")(Scripted(["x", "y", "7"]))))
+    assert [d.key for d in result.decisions] == [d.key for d in other.decisions]
+
+
+@pytest.mark.parametrize(
+    ("reply", "count"), [("x", 1), ("\n" * 9 + "x \ud800{}", 1), ("é" * 3000, 1), ("x " * 999, 999)]
+)
+def test_a_repair_adds_at_most_the_reply_and_a_line(reply, count):
+    request = DIGITS.request(View("q"))
+    longer = repair(request, reply, Unparseable(f"expected digits,\n got {reply}"))
+    (asked, said), (again, line) = longer.messages[1:]
+    assert (asked, said, again) == ("assistant", reply, "user")
+    assert (
+        len(line.encode()) <= LINE
+        and "\n" not in line
+        and line.startswith("This could not be read: expected digits, got ")
+    )
+    model = Scripted([])
+    assert model.count(longer) <= model.count(request) + count + LINE
+
+
 def test_the_worst_case_covers_every_repair():
     agent = replace(DIGITS, max_tokens=5)(Scripted(lambda r: "x " * 5))
-    assert agent.bound(View("one two")) == Usage(calls=3, tokens_in=6, tokens_out=15)
+    grown = 5 + LINE
+    assert agent.bound(View("one two")) == Usage(calls=3, tokens_in=2 + (2 + grown) + (2 + 2 * grown), tokens_out=15)
     result = go(solo(agent), budget=Budget(calls=2))
     assert (result.stopped_by, result.usage.calls) == ("budget", 2)
+
+
+class Remote(Scripted):
+    """Counts bytes beforehand, as where the tokenizer is not known, and spends words."""
+
+    def count(self, request):
+        return sum(len(content.encode()) for _, content in request.messages)
+
+    async def generate(self, requests):
+        made = await super().generate(requests)
+        spent = [Usage(1, Scripted.count(self, r), len(c.text.split())) for r, c in zip(requests, made, strict=True)]
+        return [replace(completion, usage=usage) for completion, usage in zip(made, spent, strict=True)]
+
+
+@pytest.mark.parametrize("kind", [Scripted, Remote])
+@pytest.mark.parametrize("cap", range(1, 6000, 350))
+def test_under_a_budget_of_tokens_repairs_cost_the_same_side_by_side_and_one_after_another(cap, kind):
+    """One agent alone knows no worst case, so nothing runs ahead; who speaks is the same."""
+    transcripts = []
+    for delay, alone in itertools.product((None, lambda r: (r.seed % 3) / 3000), (True, False)):
+        agent = replace(DIGITS, max_tokens=4)(kind(by_seed, delay=delay))
+        actor = (lambda view, ctx, agent=agent: agent(view, ctx)) if alone else agent
+        nodes = [Node(n, actor) for n in "abcde"]
+        edges = [*(Edge(START, n) for n in "abcde"), Edge("a", "e"), Edge("b", "b", "temporal")]
+        result = go(Team("t", nodes, edges, MaxRounds(2), majority()), seed=cap, budget=Budget(tokens=cap))
+        assert result.usage.tokens <= cap
+        transcripts.append(repr((result.decisions, result.messages, result.leaves, result.events)))
+    assert len(set(transcripts)) == 1
+
+
+def by_seed(request):
+    """Digits in half of the draws, else as many words as it may say, and long ones."""
+    return str(request.seed % 7) if request.seed % 2 else " ".join(["word" * 99] * 4)
+
+
+def test_control_a_crowd_does_repair_and_runs_out():
+    agent = replace(DIGITS, max_tokens=4)(Scripted(by_seed))
+    made = [go(solo(agent), seed=seed, budget=Budget(tokens=700)) for seed in range(40)]
+    assert {len(result.decisions) for result in made} == {1, 2} and {r.stopped_by for r in made} == {"done", "budget"}
 
 
 def test_the_worst_case_of_a_choice_covers_its_options():

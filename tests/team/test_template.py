@@ -3,7 +3,7 @@
 import pytest
 
 from orchestra.errors import BadRole, CallFailed
-from orchestra.team import Role
+from orchestra.team import Role, template
 from orchestra.team.template import LONGEST, LOOPED
 from orchestra.types import Message, View
 
@@ -130,3 +130,16 @@ def test_jinja_in_data_is_not_evaluated():
 def test_the_data_cannot_be_changed():
     with pytest.raises(BadRole):
         rendered("{{ memory.update({'n': 4}) }}")
+
+
+def test_equal_prompts_of_a_role_are_parsed_once_and_a_bad_one_is_refused_each_time(monkeypatch):
+    parsed, parse = [], template._environment.parse
+    monkeypatch.setattr(template._environment, "parse", lambda source: parsed.append(source) or parse(source))
+    for prompt in ("once {{ prompt }}", "again {{ prompt }}"):
+        for _ in range(3):
+            Role("r", prompt)
+    assert {source: parsed.count(source) for source in parsed if source} == {
+        "once {{ prompt }}": 2, "again {{ prompt }}": 2}  # fmt: skip
+    for _ in range(2):
+        with pytest.raises(BadRole, match="unknown variable secret"):
+            Role("r", "{{ secret }}")

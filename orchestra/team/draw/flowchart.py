@@ -5,9 +5,10 @@ Every label is quoted and its signs are written as entities, so that none can en
 
 from __future__ import annotations
 
-from orchestra.engine.graph import START, Graph
+from orchestra.engine.graph import START, Graph, Node
+from orchestra.team.draw.frames import framed
 from orchestra.team.draw.overlay import Address, Overlay
-from orchestra.team.draw.words import notes, plain, troubles
+from orchestra.team.draw.words import label, plain
 
 _ENTITIES = {"&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;", "#": "#35;", "%": "#37;", "`": "#96;", "\\": "#92;"}
 """Percent signs too: a label with %%{init}%% would be read as a directive wherever it stands."""
@@ -37,13 +38,13 @@ class _Chart:
             place, id = (*address, node.name), ids[node.name]
             if self.overlay and not self.overlay.activity(place).activations:
                 self.silent_nodes.append(id)
-            if isinstance(node.actor, Graph):
-                self.lines.append(f'{indent}subgraph {id} ["{self._label(place)}"]')
-                self.team(node.actor, place, f"{id}_", indent + "  ")
+            if (inner := framed(node.actor)) is not None:
+                self.lines.append(f'{indent}subgraph {id} ["{self._label(node, place)}"]')
+                self.team(inner, place, f"{id}_", indent + "  ")
                 self.lines.append(f"{indent}end")
             else:
                 left, right = ("[", "]") if node.votes else ("{{", "}}")
-                self.lines.append(f'{indent}{id}{left}"{self._label(place)}"{right}')
+                self.lines.append(f'{indent}{id}{left}"{self._label(node, place)}"{right}')
         for number, edge in enumerate(graph.edges):
             source = f"{prefix}in" if edge.src == START else ids[edge.src]
             arrow = "-.->" if edge.kind == "temporal" else "-->"
@@ -61,11 +62,8 @@ class _Chart:
             lines.append(f"  linkStyle {','.join(self.silent_edges)} stroke:#999,opacity:0.5")
         return lines
 
-    def _label(self, place: Address) -> str:
-        lines = [place[-1]]
-        if self.overlay:
-            activity = self.overlay.activity(place)
-            lines += [*notes(activity), *troubles(activity)]
+    def _label(self, node: Node, place: Address) -> str:
+        lines = label(node, self.overlay.activity(place) if self.overlay else None)
         return "<br/>".join("".join(_ENTITIES.get(c, c) for c in plain(line, 80)) for line in lines)
 
     def _count(self, address: Address, edge: int) -> str:

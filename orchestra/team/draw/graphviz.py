@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestra.engine.graph import START, Edge, Graph
+from orchestra.engine.graph import START, Edge, Graph, Node
+from orchestra.team.draw.frames import framed
 from orchestra.team.draw.overlay import Address, Overlay
-from orchestra.team.draw.words import notes, plain, troubles
+from orchestra.team.draw.words import label, plain
 
 _GREY = ("color=gray60", "fontcolor=gray60")
 
@@ -22,14 +23,14 @@ def _team(graph: Graph, overlay: Overlay | None, address: Address, prefix: str, 
     for node in graph.nodes:
         place, id = (*address, node.name), ids[node.name]
         grey = _GREY if overlay and not overlay.activity(place).activations else ()
-        if isinstance(node.actor, Graph):
+        if (inner := framed(node.actor)) is not None:
             yield f"{indent}subgraph cluster_{id} {{"
-            yield from (f"{indent}  {attribute}" for attribute in (f"label={_label(place, overlay)}", *grey))
-            yield from _team(node.actor, overlay, place, id, indent + "  ")
+            yield from (f"{indent}  {attribute}" for attribute in (f"label={_label(node, place, overlay)}", *grey))
+            yield from _team(inner, overlay, place, id, indent + "  ")
             yield f"{indent}}}"
         else:
             shape = f"shape={'box' if node.votes else 'hexagon'}"
-            yield f"{indent}{id} [{', '.join((f'label={_label(place, overlay)}', shape, *grey))}]"
+            yield f"{indent}{id} [{', '.join((f'label={_label(node, place, overlay)}', shape, *grey))}]"
     for number, edge in enumerate(graph.edges):
         source = prefix if edge.src == START else ids[edge.src]
         count = overlay.count(address, number) if overlay else None
@@ -47,9 +48,6 @@ def _attributes(attributes: Sequence[str]) -> str:
     return f" [{', '.join(attributes)}]" if attributes else ""
 
 
-def _label(place: Address, overlay: Overlay | None) -> str:
-    lines = [place[-1]]
-    if overlay:
-        activity = overlay.activity(place)
-        lines += [*notes(activity), *troubles(activity)]
+def _label(node: Node, place: Address, overlay: Overlay | None) -> str:
+    lines = label(node, overlay.activity(place) if overlay else None)
     return '"' + r"\n".join(plain(line, 80).replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from orchestra.engine.graph import Graph
 from orchestra.errors import BadInput
+from orchestra.team.draw.frames import framed
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Message, Usage
 
@@ -73,7 +74,9 @@ class _Place(NamedTuple):
     graph: Graph
     team: Address
     visit: str
-    """Path of the team's run; a team that is visited again has another."""
+    """Path of the team's run; a team that is visited or tried again has another."""
+    host: str
+    """Path of the activation that the run is a part of, with its round; it brought the task."""
     node: int
     exact: bool
     """Whether the path is the node's own, not one of a child that its actor opened."""
@@ -120,7 +123,7 @@ class _Record:
         self.activations = [*self._spoken(), *self._failed()]
         self._by_step: dict[tuple[str, int, int], list[_Activation]] = defaultdict(list)
         self._inbox: dict[str, tuple[str, ...]] = {}
-        """What came with the task, by visit of a nested team."""
+        """What came with the task, by host of a nested team."""
         for made in self.activations:
             self._by_step[made.place.visit, made.place.node, made.round].append(made)
             path = f"{made.place.visit}/{made.place.address[-1]}"
@@ -155,7 +158,7 @@ class _Record:
         inner = [edge for edge in plan.ins[place.node] if plan.source[edge] >= 0]
         for name, times in Counter(receiver.saw).items():
             own = [edge for edge in inner if self._is_own(receiver, edge, name)]
-            brought = entries * self._inbox.get(place.visit, ()).count(name)  # with the task, and counted as that
+            brought = entries * self._inbox.get(place.host, ()).count(name)  # with the task, and counted as that
             passed = [edge for edge in inner for _ in range(self._passed(receiver, edge, name))]
             yield from (edge for edge in [*own, *brought, *passed][:times] if plan.source[edge] >= 0)
 
@@ -215,19 +218,25 @@ class _Record:
         graph, place = self.graph, None
         team: Address = ()
         parts = path.split("/")
+        host, around = parts[0], False
         for depth, part in enumerate(parts[1:], start=1):
-            name = part.partition(":")[0]  # after it stands the round in which a nested team was visited
+            name, colon, round = part.partition(":")  # the round in which a nested team was visited
             node = next((i for i, node in enumerate(graph.nodes) if node.name == name), None)
+            if node is None and around:  # a later attempt or an item, opened by an actor around the team
+                host += "" if ":" in host.rpartition("/")[2] else colon + round
+                continue
             if node is None:
                 raise BadInput(
                     f"trajectory {self.trajectory.id} speaks of {path!r}, but team {graph.name!r} has no node "
                     f"{name!r}; fix: draw the team that ran"
                 )
-            place = _Place(graph, team, "/".join(parts[:depth]), node, depth == len(parts) - 1)
+            place = _Place(graph, team, "/".join(parts[:depth]), host, node, depth == len(parts) - 1)
             actor = graph.nodes[node].actor
-            if not isinstance(actor, Graph):
+            inner = framed(actor)
+            if inner is None:
                 return place  # what lies below was opened by the actor itself, and is in no drawing
-            graph, team = actor, (*team, name)
+            graph, team = inner, (*team, name)
+            host, around = "/".join(parts[: depth + 1]), not isinstance(actor, Graph)
         return place
 
 

@@ -12,7 +12,8 @@ from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
-from orchestra.engine.graph import START, Graph
+from orchestra.engine.graph import START, Graph, Node
+from orchestra.team.draw.frames import framed, manners
 from orchestra.team.draw.layout import Box, Layout, Point, Route, arranged
 from orchestra.team.draw.overlay import Address, Overlay
 from orchestra.team.draw.words import caption, columns, counted, notes, plain, troubles
@@ -85,22 +86,22 @@ class _Team:
 
 
 def _sized(graph: Graph, overlay: Overlay | None, address: Address) -> _Team:
-    labels = tuple(_label(node.name, (*address, node.name), overlay) for node in graph.nodes)
+    labels = tuple(_label(node, (*address, node.name), overlay) for node in graph.nodes)
     inner = {
-        number: _sized(node.actor, overlay, (*address, node.name))
+        number: _sized(team, overlay, (*address, node.name))
         for number, node in enumerate(graph.nodes)
-        if isinstance(node.actor, Graph)
+        if (team := framed(node.actor)) is not None
     }
     sizes = [_size(graph, number, labels[number], inner.get(number)) for number in range(len(graph.nodes))]
     return _Team(graph, address, arranged(graph, sizes), labels, inner)
 
 
-def _label(name: str, place: Address, overlay: Overlay | None) -> tuple[Line, ...]:
-    title = Line(plain(name), "name")
+def _label(node: Node, place: Address, overlay: Overlay | None) -> tuple[Line, ...]:
+    title = (Line(plain(node.name), "name"), *(Line(plain(manner)) for manner in manners(node.actor)))
     if overlay is None:
-        return (title,)
+        return title
     activity = overlay.activity(place)
-    return (title, *map(Line, notes(activity)), *(Line(line, "trouble") for line in troubles(activity)))
+    return (*title, *map(Line, notes(activity)), *(Line(line, "trouble") for line in troubles(activity)))
 
 
 def _size(graph: Graph, number: int, label: Sequence[Line], inner: _Team | None) -> tuple[float, float]:

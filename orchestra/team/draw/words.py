@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from orchestra.engine.graph import Node
 from orchestra.engine.stops import Both, Either
+from orchestra.team.draw.frames import manners
 from orchestra.team.draw.overlay import Activity, Overlay
 
 LONGEST = 28
@@ -31,6 +33,12 @@ def plain(text: str, longest: int = LONGEST) -> str:
 def columns(line: str) -> int:
     """How many columns of a fixed-width font a line takes."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def label(node: Node, activity: Activity | None = None) -> list[str]:
+    """What stands in a box: the node's name, what is around its actor, and what it did."""
+    lines = [node.name, *manners(node.actor)]
+    return lines if activity is None else [*lines, *notes(activity), *troubles(activity)]
 
 
 def notes(activity: Activity) -> list[str]:
