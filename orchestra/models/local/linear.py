@@ -6,32 +6,16 @@ A row's result does not depend on the other rows, nor on their adapters; `row_in
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from orchestra.models.local.lora import Adapter, Place
+from orchestra.models.local.lora import Place
 from orchestra.models.local.matmul import at_least_two, packed
+from orchestra.models.local.mixing import Routes
 
 FUSED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Projections of one input, under the names that llama-like models give them."""
-
-
-@dataclass(slots=True)
-class Routes:
-    """Which rows of the running batch go through which adapter; set before each forward, by the one thread that runs
-    it."""
-
-    groups: list[tuple[Adapter, Tensor]] = field(default_factory=list)
-
-    def assign(self, adapters: Sequence[Adapter | None]) -> None:
-        """One adapter (None: the base alone) for each row of the batch."""
-        rows: dict[str, tuple[Adapter, list[int]]] = {}
-        for row, adapter in enumerate(adapters):
-            if adapter is not None:
-                rows.setdefault(adapter.digest, (adapter, []))[1].append(row)
-        self.groups = [(adapter, torch.tensor(group)) for adapter, group in rows.values()]
 
 
 class Product:
@@ -47,12 +31,7 @@ class Product:
         self._outputs: tuple[Tensor, ...] = ()
 
     def __call__(self, x: Tensor) -> Tensor:
-        out = at_least_two(self.multiply, x)
-        for adapter, rows in self.routes.groups:
-            update = adapter.updates.get(self.place.names[0])
-            if update is not None:
-                out.index_add_(0, rows, at_least_two(update, x.index_select(0, rows)))
-        return out
+        return self.routes.updated(self.place.names[0], x, at_least_two(self.multiply, x))
 
     def part(self, x: Tensor, index: int) -> Tensor:
         """Output of one sibling. The first that is asked computes all, the last lets go of them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from orchestra.errors import BadData
-from orchestra.models.local.matmul import packed
 
 CONFIG, WEIGHTS, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "manifest.json"
 UNSUPPORTED = (
@@ -42,15 +41,13 @@ class Place(NamedTuple):
     widths: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LowRank:
-    """x -> up(down(x)) for a product of siblings: stacked A (R, K), block-diagonal scaled B (N, R)."""
+class LowRank(NamedTuple):
+    """x -> up @ down @ x for a product of siblings."""
 
-    down: Callable[[Tensor], Tensor]
-    up: Callable[[Tensor], Tensor]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.up(self.down(x))
+    down: Tensor
+    """Their A below one another (R, K)."""
+    up: Tensor
+    """Their scaled B, block-diagonal (N, R)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,4 +155,4 @@ def _stack(place: Place, tensors: Mapping[str, Tensor], scale: float, dtype: tor
             columns[top : top + width] = tensors[f"base_model.model.{name}.lora_B.weight"].float() * scale
             up = torch.cat([up, columns], 1)
         top += width
-    return LowRank(packed(torch.cat(downs).to(dtype)), packed(up.to(dtype)))
+    return LowRank(torch.cat(downs).to(dtype), up.to(dtype))

@@ -14,8 +14,9 @@ from transformers.utils import logging
 
 from orchestra.errors import BadData, BadInput
 from orchestra.models.local.attention import NAME, Span, grouped
-from orchestra.models.local.linear import Product, Routes, replace_linears, row_invariant
+from orchestra.models.local.linear import Product, replace_linears, row_invariant
 from orchestra.models.local.lora import Adapter, Place
+from orchestra.models.local.mixing import Routes, mix_invariant
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
 """Causal attention over all earlier tokens, grouped queries, fixed rotary positions; no window, sink or soft cap."""
@@ -48,8 +49,10 @@ class Network:
         self._decoder = model.model
         self._no_mask = torch.zeros(1, 1, 1, 1, dtype=dtype)  # four axes: transformers builds none of its own
         self.places: tuple[Place, ...] = tuple(product.place for product in products)
-        self.exact = dtype is torch.bfloat16 and row_invariant([*products, self._head])
-        """Measured at load: products give a row the same bits in every batch."""
+        self.exact = (
+            dtype is torch.bfloat16 and row_invariant([*products, self._head]) and mix_invariant(self.places, dtype)
+        )
+        """Measured at load: products and updates give a row the same bits in every batch."""
 
     def hidden(
         self, ids: Tensor, positions: Tensor, spans: Sequence[Span], adapters: Sequence[Adapter | None]
