@@ -1,5 +1,6 @@
 """Roles, agents and teams."""
 
+from orchestra.team.actors.capped import Capped
 from orchestra.team.actors.controller import Controller
 from orchestra.team.actors.fallback import Fallback
 from orchestra.team.actors.mapping import Map
@@ -19,6 +20,7 @@ from orchestra.team.team import Team
 __all__ = [
     "Agent",
     "AnswerOnly",
+    "Capped",
     "Controller",
     "Fallback",
     "Map",

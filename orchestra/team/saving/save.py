@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestra.engine import outputs, stops
+from orchestra.engine.budget import Budget
 from orchestra.engine.graph import Edge, Node
 from orchestra.errors import BadData, BadTeam, UnknownName
 from orchestra.models.model import Model, Policy
@@ -24,7 +25,7 @@ SCHEMA = 1
 _ENGINE: tuple[type, ...] = (
     Node, Edge, stops.Never, stops.MaxRounds, stops.Quorum, stops.Said, stops.Spoken, stops.Either, stops.Both,
     stops.Accepted, stops.Unchanged, stops.Spent, stops.Timeout, stops.Signal,
-    outputs.Last, outputs.Majority, outputs.Everything,
+    outputs.Last, outputs.Majority, outputs.Everything, Budget,
 )  # fmt: skip
 for _cls in _ENGINE:
     register(_cls.__name__.lower())(_cls)
