@@ -39,6 +39,8 @@ class Outcome(NamedTuple):
     reply: Reply | None
     message: Message | None
     error: Exception | None
+    past: str = ""
+    """Name of the draws in its causal past."""
     tokens: tuple[Token | None, ...] = ()
     """What it lays on each of its edges; none where there is no message."""
 
@@ -139,6 +141,8 @@ class Board:
 
     def silent(self, step: Step) -> bool:
         """Whether nobody speaks to this activation; final once all before it are committed."""
+        if step in self.ready:
+            return False
         state = self._rounds[step.round]
         if self.plan.joins:
             if step.node in state.joins.cut:
@@ -189,26 +193,28 @@ class Board:
     def deliver(self, step: Step, outcome: Outcome) -> None:
         """Lays the tokens of an activation that is done, committed or not yet."""
         if outcome.reply is not None and outcome.reply.memory is not None:
-            self._memory[step.node] = (outcome.reply.memory, outcome.context.past)
+            self._memory[step.node] = (outcome.reply.memory, outcome.past)
         tokens, temporal = outcome.tokens, self.plan.temporal
         for i, edge in enumerate(self.plan.outs[step.node]):
             self._lay(step.round + temporal[edge], edge, tokens[i] if tokens else None)
-        self._free(step)
+        if self.plan.cyclic:
+            self._free(step)
 
     def skip(self, step: Step) -> None:
         """Not routed, abstained, or cut off by a join that fired: its own edges fall silent."""
         for edge in self.plan.outs[step.node]:
             self._lay(step.round + self.plan.temporal[edge], edge, None)
-        self._free(step)
+        if self.plan.cyclic:
+            self._free(step)
         self._close(step)
 
     def commit(self, step: Step, outcome: Outcome) -> None:
         """Puts an activation on the record. Raises what it raised, unless its node abstains on errors."""
-        record, history = self.ctx.record.items, self.history
-        if outcome.context.record.items:
-            record.append(outcome.context.record)
-        if (spent := outcome.context.record.total()) is not NOTHING:
-            history.usage = history.usage + spent
+        record, history, done = self.ctx.record.items, self.history, outcome.context.record
+        if done.items or done.usage is not NOTHING:
+            record.append(done)
+            if (spent := done.total()) is not NOTHING:
+                history.usage = history.usage + spent
         if outcome.error is not None:
             raise outcome.error
         if outcome.reply is None or outcome.message is None:
@@ -230,9 +236,9 @@ class Board:
             self.ctx.event("clock" if signal in clocks else "cancel", signal)
         return self.graph.stop(self.history) is not None
 
-    def message(self, step: Step, ctx: Context, reply: Reply) -> Message:
+    def message(self, step: Step, ctx: Context, reply: Reply, past: str) -> Message:
         """What an activation said, under its name; Unparseable if it addresses a node that is no successor."""
-        name, past = self.graph.nodes[step.node].name, ctx.past
+        name = self.graph.nodes[step.node].name
         if reply.sends is not None:
             near = self.plan.near[step.node]
             if unknown := sorted(set(reply.sends) - near):
@@ -289,18 +295,17 @@ class Board:
         return state
 
     def _lay(self, round: int, edge: int, token: Token | None) -> None:
-        state = self._round(round)
+        state = self._rounds.get(round) or self._round(round)
         if state.tokens[edge] is OPEN:
             state.tokens[edge] = token
             self._less(round, self.plan.target[edge], state)
 
     def _free(self, step: Step) -> None:
         """An activation is done or skipped: its node may act in the next round."""
-        if self.plan.cyclic:
-            state = self._round(step.round + 1)
-            if self.plan.joins:
-                state.joins.freed.add(step.node)
-            self._less(step.round + 1, step.node, state)
+        state = self._round(step.round + 1)
+        if self.plan.joins:
+            state.joins.freed.add(step.node)
+        self._less(step.round + 1, step.node, state)
 
     def _less(self, round: int, node: int, state: _Round) -> None:
         state.missing[node] -= 1

@@ -40,8 +40,8 @@ async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
                     reason = graph.stop(board.history) or reason
                     break
                 outcome = ahead.ended(step, ran)
-                if past := outcome.context.past:
-                    pasts.append(past)
+                if outcome.past:
+                    pasts.append(outcome.past)
                 board.commit(step, outcome)
                 if outcome.context.stopped_by == "budget" and outcome.context.ledger is ctx.ledger:
                     reason = "budget"  # a team within ran into the cap that it shares with this one
@@ -237,8 +237,9 @@ class Ahead:
             if board.plan.joins and (broken := board.broken(step)) is not None:
                 raise broken
             reply = await node.actor(view, ctx)
-            message = board.message(step, ctx, reply)
-            return Outcome(ctx, view.inbox, reply, message, None, board.tokens(step, reply, message, ctx.past))
+            past = ctx.past
+            message = board.message(step, ctx, reply, past)
+            return Outcome(ctx, view.inbox, reply, message, None, past, board.tokens(step, reply, message, past))
         except Exception as failure:  # noqa: BLE001  (whatever an actor raises is data on its trajectory)
             error: Exception | None = failure
             if not _fatal(failure, board.ctx):
@@ -247,7 +248,7 @@ class Ahead:
                 if ctx.scope.notify is not None:
                     ctx.scope.notify(Notice("failed", ctx.path, step.round, said))
                 error = failure if node.on_error == "fail" else None
-            return Outcome(ctx, view.inbox, None, None, error)
+            return Outcome(ctx, view.inbox, None, None, error, ctx.past)
 
     def _finish(self, step: Step, running: _Started, outcome: Outcome) -> None:
         self._settle(running.context)
