@@ -218,6 +218,14 @@ class Request:
     """Generation ends before the first of these; it is not part of the text."""
     seed: int = 0
     """Set at the door, from the Key."""
+    grammar: str = ""
+    """What the reply must match: {"json_schema": {...}}, {"regex": "..."} or {"enum": ["...", ...]} as JSON text; if
+    empty, anything. Properties come in the schema's order: do not sort its keys. Needs the capability `grammar`."""
+
+
+LATER: FrozenMap[str, Any] = FrozenMap({"grammar": ""})
+"""Fields of saved values that came after the first records. At these values they are left out of what is saved and of
+digests, so that old records and journals stay what they are."""
 
 
 @quick

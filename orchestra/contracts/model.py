@@ -36,6 +36,7 @@ def check_model(model: Model, *, adapter: str = "") -> None:
     equal replies; `weights()` stays, and an adapter changes it. A model that gives log-probabilities samples, so seeds
     matter. A model that claims `exact` answers alike alone, among three and among eight, and after other work. A model
     that claims `score` gives a log-probability and a token count for each option, in order; one that does not, raises.
+    A model that claims `grammar` replies as the grammar says, and marks the reply as truncated.
     """
     asyncio.run(_check(model, adapter))
 
@@ -58,6 +59,8 @@ async def _check(model: Model, adapter: str) -> None:
     if "exact" in claims:
         await _check_exact(model, batch, done)
     await _check_score(model)
+    if "grammar" in claims:
+        await _check_grammar(model)
 
 
 def _check_completion(model: Model, request: Request, made: Completion) -> None:
@@ -174,6 +177,13 @@ async def _check_score(model: Model) -> None:
         assert turned.logprobs == scored[0].logprobs[::-1], (
             f"{model.name}: scores do not follow the order of the options"
         )
+
+
+async def _check_grammar(model: Model) -> None:
+    batch = [replace(asked(row), grammar='{"enum":["red","dark blue"]}', max_tokens=64) for row in range(3)]
+    for made in await model.generate(batch):
+        assert made.text in ("red", "dark blue"), f"{model.name}: it claims grammar, and an enum gave {made.text!r}"
+        assert made.truncated, f"{model.name}: a reply held to a grammar must say that it is truncated"
 
 
 def _words(made: Sequence[Completion]) -> list[str]:

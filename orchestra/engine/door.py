@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from orchestra.digest import canonical, digest
 from orchestra.errors import CallFailed, Drift, OrchestraError
 from orchestra.trajectory.journal import Entry, Failure, Fork, Journal
-from orchestra.types import EMPTY, Key, Request, Usage, quick
+from orchestra.types import EMPTY, LATER, Key, Request, Usage, quick
 
 Via = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
 """Performs a batch of like effects, outcomes in order: `model.generate`, `choose(model)`, a tool."""
@@ -82,7 +82,10 @@ def seeded(effect: Any, key: Key) -> Any:
 def described(effect: Any) -> Any:
     """JSON form of an effect for the journal: without the seed (the Key gives it) and without policy names."""
     names = _described(type(effect))
-    return effect if names is None else {name: getattr(effect, name) for name in names}
+    if names is None:
+        return effect
+    form = {name: getattr(effect, name) for name in names}
+    return {name: value for name, value in form.items() if name not in LATER or value != LATER[name]}
 
 
 _names: dict[type, tuple[str, ...] | None] = {}

@@ -71,6 +71,8 @@ def _plan(request: Request, rule: Calibration) -> list[Request]:
     meet."""
     if not request.options:
         raise BadInput(f"expected options to choose from, got none in {request.messages!r:.200}")
+    if request.grammar:
+        raise BadInput(f"expected options or a grammar, got both for {request.options!r:.200}")
     if len(set(request.options)) < len(request.options):
         raise BadInput(f"expected distinct options, got {request.options!r}")
     if not 0.0 <= request.temperature < math.inf:

@@ -69,6 +69,8 @@ class Role(Generic[T]):
     max_tokens: int = 256
     temperature: float = 0.7
     stop: tuple[str, ...] = ()
+    grammar: str = ""
+    """What the reply is held to while it is sampled, as `Request.grammar` has it; empty: nothing."""
 
     def __post_init__(self) -> None:
         where = f"role {self.name!r}"
@@ -84,6 +86,10 @@ class Role(Generic[T]):
             raise BadRole(f"{where}: need max_tokens >= 1 and repairs >= 0, got {self.max_tokens} and {self.repairs}")
         if len(set(self.choices)) != len(self.choices) or len(self.choices) == 1:
             raise BadRole(f"{where}: choices must be at least two different texts, got {self.choices!r}")
+        if self.grammar and self.choices:
+            raise BadRole(
+                f"{where}: has choices and a grammar; fix: one of them, since a choice is scored, not sampled"
+            )
 
     def request(self, view: View, *, adapter: str = "", options: tuple[str, ...] = (), persona: str = "") -> Request:
         """The call that this role makes on seeing a View; the same View gives the same bytes."""
@@ -101,6 +107,7 @@ class Role(Generic[T]):
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             stop=self.stop,
+            grammar=self.grammar,
         )
 
     def reply(self, said: str, view: View) -> Reply:
@@ -134,6 +141,13 @@ class Agent:
     def speaker(self) -> Speaker:
         policy = self.policy
         return Speaker(self.name, self.role.name, policy.label, policy.model.weights(policy.adapter))
+
+    def lacks(self) -> str:
+        """What its role needs and its model cannot do, as a line; empty: nothing."""
+        needs = [("score", bool(self.role.choices)), ("grammar", bool(self.role.grammar))]
+        missing = [can for can, needed in needs if needed and can not in self.policy.model.capabilities]
+        model = self.policy.model.name
+        return f"agent {self.name!r} needs {' and '.join(missing)}, which {model} has not" if missing else ""
 
     def bound(self, view: View) -> Usage:
         """Worst case of one activation: every repair asked for, every reply as long as it may be."""

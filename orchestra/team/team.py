@@ -17,7 +17,7 @@ from orchestra.engine.loop import walk
 from orchestra.engine.purse import Purse
 from orchestra.engine.run import run, together
 from orchestra.engine.tree import Branch, grow
-from orchestra.errors import BadInput
+from orchestra.errors import BadInput, BadTeam
 from orchestra.models.model import Model, Policy
 from orchestra.team import draw
 from orchestra.team.registry import register
@@ -56,6 +56,7 @@ class Team(Graph):
         """One task; to be awaited. A failed run returns its trajectory too, with the error on its leaf. More options:
         `start`, `ask`, `signals`, `notify`, `rebuild`, as `orchestra.engine.run` has them.
         """
+        self.check_able()
         return run(self, task, seed=seed, budget=budget, journal=journal, schedule=schedule, **options)
 
     def run_sync(self, task: Task | str, **options: Any) -> Trajectory:
@@ -97,6 +98,7 @@ class Team(Graph):
         """Many tasks, results in their order; one that fails does not stop the others. `budget` holds for each task,
         `total` for all together: it is allotted in their order.
         """
+        self.check_able()
         limit = asyncio.Semaphore(concurrency)
         purse = Purse(total, budget) if total is not None else None
 
@@ -124,6 +126,7 @@ class Team(Graph):
         start: Mapping[str, int] = EMPTY,
     ) -> Trajectory:
         """One task, branched: see `orchestra.engine.tree`."""
+        self.check_able()
         return await grow(self, task, branch, seed=seed, budget=budget, cap=cap, journal=journal, start=start)
 
     def save(self) -> dict[str, Any]:
@@ -157,6 +160,15 @@ class Team(Graph):
     def digest(self) -> str:
         """Names this team by what it is: covers roles, wiring, stop and output, and policies by name alone."""
         return digest(canonical(save.outline(self)))
+
+    def check_able(self) -> None:
+        """Raises BadTeam, naming every agent whose model cannot do what its role needs. Looked at once a team."""
+        if self._lacks:
+            raise BadTeam(f"team {self.name!r}: {self._lacks}; fix: another model for it")
+
+    @cached_property
+    def _lacks(self) -> str:
+        return "; ".join(filter(None, (agent.lacks() for agent in self.agents())))
 
     def agents(self) -> list[Any]:
         """Every Agent in it, those of nested teams included, in order of declaration."""

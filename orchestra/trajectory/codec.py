@@ -22,7 +22,7 @@ from orchestra.digest import canonical
 from orchestra.errors import BadData
 from orchestra.trajectory.journal import Failure
 from orchestra.trajectory.trajectory import SCHEMA, Decision, Trajectory
-from orchestra.types import Completion, Message, Task
+from orchestra.types import LATER, Completion, Message, Task
 
 T = TypeVar("T")
 
@@ -76,7 +76,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         # Token arrays are long and flat: one pass in C instead of a call an element.
         return tuple(value) if _SCALARS.issuperset(map(type, value)) else tuple(plain(v, depth + 1) for v in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name), depth + 1) for name in _names(type(value))}
+        items = ((name, getattr(value, name)) for name in _names(type(value)))
+        return {name: plain(item, depth + 1) for name, item in items if name not in LATER or item != LATER[name]}
     if isinstance(value, Mapping):
         return {_name(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, str):  # an enum; its own __str__ may say something else

@@ -1,6 +1,7 @@
 """The contract of models holds for the double and the local back-end, and one that breaks a promise is found."""
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,6 +192,16 @@ def but(**changes):
     return Changed
 
 
+class Free(Sampler):
+    capabilities = Sampler.capabilities | {"grammar"}
+
+
+class Whole(Free):
+    def reply(self, request):
+        made = Sampler.reply(self, request)
+        return replace(made, text=json.loads(request.grammar)["enum"][0]) if request.grammar else made
+
+
 @pytest.mark.parametrize(
     ("make", "broken"),
     [
@@ -209,6 +220,8 @@ def but(**changes):
         (Empty, "at least one token"),
         (Placed, "do not follow the order of the options"),
         (Modest, r"does not claim score, so score\(\) must raise"),
+        (Free, "it claims grammar, and an enum gave"),
+        (Whole, "must say that it is truncated"),
         (but(finish=lambda m: "done"), "finish 'done' is none of"),
         (but(usage=lambda m: replace(m.usage, calls=2)), "a completion is one call"),
         (but(usage=lambda m: replace(m.usage, tokens_in=10_000)), r"count\(\) says"),

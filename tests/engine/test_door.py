@@ -7,12 +7,13 @@ import pytest
 from small_teams import ANSWERER
 
 from orchestra.engine import run
+from orchestra.engine.door import form_of
 from orchestra.errors import CallFailed, Drift
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator
 from orchestra.topologies import chain, self_consistency, solo
 from orchestra.trajectory.journal import MemoryJournal
-from orchestra.types import Task
+from orchestra.types import Request, Task
 
 
 def team(model, prompt="{{ prompt }}"):
@@ -82,3 +83,11 @@ def test_a_missing_completion_raises_and_never_shifts():
     model.generate = fewer
     result = asyncio.run(run(solo(generator(model)), "q"))
     assert "asked for 1 outcomes, got 0" in result.decisions[0].error
+
+
+def test_a_field_that_came_later_leaves_old_digests_as_they_were():
+    """The digest was taken before a Request had a grammar."""
+    free = Request((("user", "hi"),))
+    before = "f86f117e7ff277dec76e78f58670dece"
+    assert form_of(free, "w")[0] == before
+    assert form_of(replace(free, grammar='{"regex":"a"}'), "w")[0] != before

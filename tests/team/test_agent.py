@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestra.engine import START, Budget, Edge, MaxRounds, Node, majority, run
-from orchestra.errors import BadRole, Unparseable
+from orchestra.errors import BadRole, BadTeam, Unparseable
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.roles import debater, generator
@@ -199,3 +199,20 @@ def test_the_same_view_gives_the_same_bytes_and_another_gives_others():
     view = View("q", (Message("m", "s", 0, "x"),), memory="mine")
     assert debater(Scripted([])).request(view) == debater(Scripted([])).request(replace(view))
     assert debater(Scripted([])).request(replace(view, memory="other")) != debater(Scripted([])).request(view)
+
+
+def test_what_a_model_cannot_do_is_told_before_the_first_call():
+    """A closed choice needs scores, a grammar needs a sampler that holds to it; every agent that lacks one is named."""
+    mute = Scripted(["4"])
+    mute.capabilities = frozenset()
+    chooser = Role("chooser", "Choose.", choices=("a", "b"))(mute, name="ann")
+    former = Role("former", "Say.", grammar='{"regex": "[0-9]+"}')(mute, name="bob")
+    team = Team("t", [Node(a.name, a) for a in (chooser, former)], [Edge(START, "ann"), Edge(START, "bob")])
+    with pytest.raises(BadTeam, match=r"agent 'ann' needs score, which .*; agent 'bob' needs grammar, which"):
+        team.run("q")
+    assert mute.calls == []
+
+
+def test_a_role_has_choices_or_a_grammar():
+    with pytest.raises(BadRole, match="has choices and a grammar"):
+        Role("r", "p", choices=("a", "b"), grammar='{"regex": "a"}')

@@ -18,6 +18,7 @@ import torch
 
 from orchestra.digest import digest, file_digest
 from orchestra.errors import BadData, BadInput, CallFailed
+from orchestra.models.local.grammar import Grammars
 from orchestra.models.local.lora import CONFIG, WEIGHTS, Adapter, read_adapter
 from orchestra.models.local.network import Network
 from orchestra.models.local.prefill import Prompt
@@ -54,7 +55,10 @@ class LocalModel:
         self._network = Network(folder, dtype)
         self._renderer = Renderer(folder)
         extra = {"exact"} if self._network.exact else set()
-        self.capabilities = frozenset({"ids", "logprobs", "score", "adapters"} | extra)
+        self.capabilities = frozenset({"ids", "logprobs", "score", "grammar", "adapters"} | extra)
+        self._grammars = Grammars(
+            self._renderer.tokenizer.backend_tokenizer, self._network.vocabulary, self._network.ends
+        )
         self._base = self._identity = ""
         self._adapters: dict[str, tuple[Stamp, Adapter]] = {}
         worker = Worker(self._network, self._renderer, rows=rows, slots=slots, keep=CACHE, threads=threads)
@@ -124,13 +128,18 @@ class LocalModel:
             raise BadInput(f"expected a finite temperature >= 0, got {request.temperature!r}")
         if "" in request.stop:
             raise BadInput(f"expected stop strings with text, got {request.stop!r}")
-        row = Row(request, self._prompt(request))
+        guide = self._grammars(request.grammar) if request.grammar else None
+        row = Row(request, self._prompt(request), guide)
         self._check_fits(len(row.prompt.ids), row.longest, "max_tokens")
         return row
 
     def _options(self, request: Request) -> Options:
         if not request.options:
             raise BadInput("expected options to score, got none; fix: set Request.options, or generate")
+        if request.grammar:
+            raise BadInput(
+                f"expected options or a grammar, got both: {request.options!r:.100}, {request.grammar!r:.100}"
+            )
         _, options = self.encode(request)
         item = Options(self._prompt(request), options)
         self._check_fits(len(item.prompt.ids), len(item.prompt.ids) + max(map(len, options)), "the longest option")

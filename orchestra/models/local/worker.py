@@ -163,10 +163,15 @@ class Worker:
         """Samples the next token of each row from its hidden state, and resolves the rows that are complete."""
         began = time.perf_counter()
         temperatures = [row.request.temperature for row in rows]
-        sampled = sample(self._network.logits(hidden), temperatures, [row.draw() for row in rows])
+        allowed = {index: row.guide.allowed for index, row in enumerate(rows) if row.guide is not None}
+        sampled = sample(self._network.logits(hidden), temperatures, [row.draw() for row in rows], allowed)
         _share(rows, began)
-        for row, token, logprob in zip(rows, sampled.tokens, sampled.logprobs, strict=True):
-            completion = row.accept(token, logprob, self._renderer, self._network.ends)
+        for row, token, logprob, mask in zip(rows, *sampled, strict=True):
+            try:
+                completion = row.accept(token, logprob, mask, self._renderer, self._network.ends)
+            except CallFailed as error:  # of its own grammar, and no matter of the others
+                _fail([row], str(error), error)
+                continue
             if completion is not None and _claimed(row):
                 row.future.set_result(completion)
 

@@ -113,6 +113,8 @@ class RemoteModel:
 
     def _check(self, request: Request) -> None:
         self.weights(request.adapter)
+        if request.grammar:
+            raise BadInput(f"{self.name} holds no reply to a grammar; fix: a local model, or a role without one")
         if request.prefix is not None:
             raise BadInput(f"expected whole messages, got a request that extends {request.prefix!r}, unknown here")
         if not request.messages or any(role not in ROLES for role, _ in request.messages):
