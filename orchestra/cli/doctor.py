@@ -23,7 +23,7 @@ DISK = 1 << 30
 """Bytes: the default model while it is unpacked (0.4 GB), a few adapters and journals."""
 SHELVES = ("roles", "topologies", "training", "evals")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "local": ("torch", "transformers", "gguf"),
+    "local": ("torch", "transformers", "gguf", "llguidance"),
     "serving": ("fastapi", "uvicorn", "openai"),
     "data": ("pyarrow", "datasets"),
     "train": ("trl", "peft", "accelerate"),
