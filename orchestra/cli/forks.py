@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -74,26 +74,35 @@ def laid_over(origin: Origin | None, own: Journal, task: Task, seed: int) -> Ite
     if origin is None:
         yield own, {}
         return
-    with open_run(origin.folder) as kept:
-        if kept.spec.get("command") != "run":
-            raise BadInput(f"{origin.folder} is of the command {kept.spec.get('command')!r}; expected one of `run`")
-        theirs = {"task": kept.spec.get("task"), "seed": kept.spec.get("seed")}
-        if theirs != {"task": task.prompt, "seed": seed}:
-            raise BadInput(f"{origin.folder} has {theirs}; a fork has the same task and seed; fix: TEXT and --seed")
-        below = kept.recorded(run_name(str(kept.spec["team"]), task, seed))
-        start = _begun(origin, the_only(kept.trajectories(), origin.folder), below, own) if origin.at else {}
+    with ExitStack() as folders:
+        below, start, chosen = _past(origin, task, seed, folders)
+        if chosen is not None and origin.say is not None:
+            own.put(Key(chosen.key.state, start[chosen.key.state]), _said(below.get(chosen.key), origin.say))
         yield Fork(below, own), start
 
 
-def _begun(origin: Origin, kept: Trajectory, below: Journal, own: Journal) -> dict[str, int]:
-    """The draw that the chosen decision takes: the first that the kept run has not."""
-    chosen = numbered(kept, origin.at or 0)
+def _past(origin: Origin, task: Task, seed: int, folders: ExitStack) -> tuple[Journal, dict[str, int], Decision | None]:
+    """The journal of the run that is forked, over those that it was forked from itself; the draws to begin with; and
+    the decision that is chosen. It takes the first draw that none of them has.
+    """
+    kept = folders.enter_context(open_run(origin.folder))
+    if kept.spec.get("command") != "run":
+        raise BadInput(f"{origin.folder} is of the command {kept.spec.get('command')!r}; expected one of `run`")
+    theirs = {"task": kept.spec.get("task"), "seed": kept.spec.get("seed")}
+    if theirs != {"task": task.prompt, "seed": seed}:
+        raise BadInput(f"{origin.folder} has {theirs}; a fork has the same task and seed; fix: TEXT and --seed")
+    below: Journal = kept.recorded(run_name(str(kept.spec["team"]), task, seed))
+    start: dict[str, int] = {}
+    if forked := kept.spec.get("fork"):
+        before, start, _ = _past(Origin(Path(forked["from"]), forked["at"]), task, seed, folders)
+        below = Fork(before, below)
+    if not origin.at:
+        return below, start, None
+    chosen = numbered(the_only(kept.trajectories(), origin.folder), origin.at)
     state, draw = chosen.key
     while below.get(Key(state, draw)) is not None:
         draw += 1
-    if origin.say is not None:
-        own.put(Key(state, draw), _said(below.get(chosen.key), origin.say))
-    return {state: draw}
+    return below, {**start, state: draw}, chosen
 
 
 def the_only(trajectories: Any, folder: Path) -> Trajectory:

@@ -115,7 +115,8 @@ class Board:
         self._kept: dict[str, object] | None = None  # of what is committed
         if isinstance(view.memory, Memories):  # a team visited again: its nodes remember
             self._kept = dict(view.memory)
-            self._memory = {self.plan.number[name]: (kept, ctx.past) for name, kept in self._kept.items()}
+            number = self.plan.number  # a team that an actor builds may have other nodes this time
+            self._memory = {number[name]: (kept, ctx.past) for name, kept in self._kept.items() if name in number}
         self._passed = 0  # 1 while the step that is due is committed already, which is when stops are asked
         self._path = f"{ctx.path}:{ctx.round}" if ctx.round else ctx.path  # a team visited again is another place
         self.history = History(self.plan.voters, self)
@@ -238,6 +239,8 @@ class Board:
 
     def message(self, step: Step, ctx: Context, reply: Reply, past: str) -> Message:
         """What an activation said, under its name; Unparseable if it addresses a node that is no successor."""
+        if not isinstance(reply, Reply):
+            raise TypeError(f"{ctx.path}: expected a Reply, got {reply!r:.80}; fix: what that actor returns")
         name = self.graph.nodes[step.node].name
         if reply.sends is not None:
             near = self.plan.near[step.node]

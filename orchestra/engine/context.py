@@ -104,8 +104,8 @@ class Context:
     """The only door to the outside; lives for one activation."""
 
     __slots__ = (
-        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "_turn", "allowance", "due", "ledger", "limit",
-        "path", "private", "record", "round", "rounds", "saw", "scope", "stopped_by",
+        "_children", "_index", "_inside", "_parent", "_past", "_rngs", "_turn", "allowance", "cap", "due", "ledger",
+        "limit", "path", "private", "record", "round", "rounds", "saw", "scope", "stopped_by",
     )  # fmt: skip
 
     def __init__(
@@ -134,6 +134,8 @@ class Context:
         """Whether all before it, in its own team, is committed."""
         self._turn: asyncio.Event | None = None
         self.stopped_by = ""
+        self.cap: Ledger | None = None
+        """Where a spent budget stopped the team that ran in it: whose; None: that of a whole tree."""
         self.rounds = 0
         self._past = past
         self._parent = parent
@@ -270,8 +272,11 @@ class Context:
                 self._note(call, draw, outcome)
             self._past = combine([f"{call.state}.{draw}" for call, (draw, _) in zip(calls, drawn, strict=True)])
             return outcomes
+        except asyncio.CancelledError:
+            self.record.usage = self.record.usage + _made(calls)  # begun, and nobody waits for what it gives: waste
+            raise
         except CallFailed as error:
-            spent = Usage(calls=sum(call.bound.calls for call in calls))  # a pause that fails was no call
+            spent = _made(calls)
             self._past = combine([self._past, *(f"{call.state}.failed" for call in calls)])
             for call in calls:
                 self._note_failure(call, str(error))
@@ -336,6 +341,11 @@ def _with_error(made: Decision, error: str) -> Decision:
 def _usage(outcome: Any) -> Usage:
     usage = getattr(outcome, "usage", None)
     return usage if isinstance(usage, Usage) else NOTHING
+
+
+def _made(calls: Sequence[Call]) -> Usage:
+    """What calls without outcomes have spent; a pause is no call."""
+    return Usage(calls=sum(call.bound.calls for call in calls))
 
 
 def _sum(usages: Sequence[Usage]) -> Usage:

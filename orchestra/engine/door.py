@@ -6,6 +6,7 @@ An effect's name is its causal past: `state` = digest of (seed, task, path, roun
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, NamedTuple
@@ -99,12 +100,22 @@ def _described(kind: type[Any]) -> tuple[str, ...] | None:
     return _names[kind]
 
 
+def is_cancelled() -> bool:
+    """Whether a CancelledError is meant for this task; if not, what it awaits cancelled itself."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 async def perform(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
     """A Fetch without a journal; CallFailed where the back-end raises, or gives fewer or more outcomes than effects."""
     try:
         outcomes = list(await via([seeded(call.effect, Key(call.state, draw)) for call, draw in pairs]))
     except OrchestraError:
         raise
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        raise CallFailed("the back-end cancelled itself") from error
     except Exception as error:  # a back-end is the boundary: whatever it raises is a call without an outcome
         raise CallFailed(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
     if len(outcomes) != len(pairs):
@@ -118,12 +129,14 @@ def journaled(journal: Journal, inner: Fetch = perform) -> Fetch:
     """Answers from the journal, performs the rest in one batch, and writes down what came of it, failures too.
 
     Raises Drift, naming node and field, where the journal holds another effect under the same key; a Fork does not mind
-    what the journal below it holds.
+    what the journal below it holds, and its clocks run anew: how fast the other run was says nothing about this one.
     """
 
     async def fetch(pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
         forms = [form_of(call.effect, call.by.weights) for call, _ in pairs]
-        entries = [journal.get(Key(call.state, draw)) for call, draw in pairs]
+        anew = isinstance(journal, Fork) and getattr(pairs[0][0].effect, "passive", False)
+        source = journal.own if isinstance(journal, Fork) and anew else journal
+        entries = [source.get(Key(call.state, draw)) for call, draw in pairs]
         for i, ((call, draw), form, entry) in enumerate(zip(pairs, forms, entries, strict=True)):
             if entry is not None and entry.digest != form[0]:
                 if not isinstance(journal, Fork) or journal.has(Key(call.state, draw)):

@@ -15,6 +15,7 @@ from orchestra.engine.actor import Bounded
 from orchestra.engine.board import Board, Outcome, Step
 from orchestra.engine.budget import CapReached
 from orchestra.engine.context import Allowance, Context, Notice
+from orchestra.engine.door import is_cancelled
 from orchestra.engine.graph import Graph
 from orchestra.engine.outside import Outside
 from orchestra.engine.stops import FAR
@@ -42,24 +43,27 @@ async def walk(graph: Graph, view: View, ctx: Context) -> Reply:
                 outcome = ahead.ended(step, ran)
                 if outcome.past:
                     pasts.append(outcome.past)
+                    if outside is not None:
+                        outside.follow(outcome.past)
                 board.commit(step, outcome)
-                if outcome.context.stopped_by == "budget" and outcome.context.ledger is ctx.ledger:
-                    reason = "budget"  # a team within ran into the cap that it shares with this one
+                if outcome.context.stopped_by == "budget":
+                    reason, ctx.cap = "budget", outcome.context.cap  # a team within ran into a cap that it shares
                     break
             if (said := graph.stop(board.history)) is not None:
                 reason = said
                 break
     except BudgetSpent as spent:
-        reason = "budget"
+        reason, ctx.cap = "budget", spent.ledger if isinstance(spent, CapReached) else None
         ctx.event("budget", str(spent))
     except Interrupted:
-        await ahead.rest()  # a question delays only what depends on its answer
+        # A question delays only what depends on its answer.
+        await (ahead.rest() if outside is None else outside.bounded(ahead.rest()))
         ctx.record.items.extend(ahead.questions())
         raise
     finally:
         await ahead.close()
-    if pasts:
-        ctx.absorb(pasts)
+        if pasts:
+            ctx.absorb(pasts)  # of a team that failed too: what is done about it depends on what was drawn
     ctx.stopped_by, ctx.rounds = reason, board.history.rounds
     ctx.event("stop", reason)
     if ctx.scope.notify is not None:
@@ -128,6 +132,7 @@ class Ahead:
 
     async def rest(self) -> None:
         """Returns once all that runs, and all that may start after it, is done."""
+        self._start()
         while tasks := [running.task for running in self._started.values() if not running.task.done()]:
             await asyncio.wait(tasks)
 
@@ -180,7 +185,8 @@ class Ahead:
         board, scope = self.board, self.board.ctx.scope
         if not board.ready or not scope.width:
             return ()
-        others = [step for step in board.ready if step != board.at]
+        last = board.graph.stop.rounds  # no later round is ever reached, though a cycle could run ahead for ever
+        others = [step for step in board.ready if step != board.at and step.round < last]
         others.sort(key=self._place)
         if scope.schedule == "speculative" and board.ctx.ledger is None:
             return others
@@ -219,7 +225,11 @@ class Ahead:
         actor = self.board.graph.nodes[step.node].actor
         if (self._inline is not None and self._inline.allowance is None) or not isinstance(actor, Bounded):
             return False
-        if (worst := actor.bound(view)) is None:
+        try:
+            worst = actor.bound(view)
+        except Exception:  # noqa: BLE001  (it is not known; whatever is wrong is the activation's own failure)
+            return False
+        if worst is None:
             return False
         role = actor.speaker().role
         if not ctx.ledger.foresees(worst, role) or not ctx.ledger.fits(worst, role):
@@ -240,15 +250,22 @@ class Ahead:
             past = ctx.past
             message = board.message(step, ctx, reply, past)
             return Outcome(ctx, view.inbox, reply, message, None, past, board.tokens(step, reply, message, past))
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            return self._failed(step, view, ctx, RuntimeError("the actor cancelled itself"))
         except Exception as failure:  # noqa: BLE001  (whatever an actor raises is data on its trajectory)
-            error: Exception | None = failure
-            if not _fatal(failure, board.ctx):
-                said = str(failure) if isinstance(failure, CallFailed) else _named(failure)
-                ctx.event("failure", said)
-                if ctx.scope.notify is not None:
-                    ctx.scope.notify(Notice("failed", ctx.path, step.round, said))
-                error = failure if node.on_error == "fail" else None
-            return Outcome(ctx, view.inbox, None, None, error, ctx.past)
+            return self._failed(step, view, ctx, failure)
+
+    def _failed(self, step: Step, view: View, ctx: Context, failure: Exception) -> Outcome:
+        error: Exception | None = failure
+        if not _fatal(failure, self.board.ctx):
+            said = str(failure) if isinstance(failure, CallFailed) else _named(failure)
+            ctx.event("failure", said)
+            if ctx.scope.notify is not None:
+                ctx.scope.notify(Notice("failed", ctx.path, step.round, said))
+            error = failure if self.board.graph.nodes[step.node].on_error == "fail" else None
+        return Outcome(ctx, view.inbox, None, None, error, ctx.past)
 
     def _finish(self, step: Step, running: _Started, outcome: Outcome) -> None:
         self._settle(running.context)

@@ -63,6 +63,19 @@ class Outside:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
+    def follow(self, past: str) -> None:
+        """What comes next is named by these draws too: another branch of a tree, or a fork, has races of its own."""
+        self._ctx.absorb([past])
+
+    async def bounded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Returns once `work` is done or something came before it; no effect, since nothing hangs on which it was."""
+        task = asyncio.ensure_future(work)
+        try:
+            await self._raced(task)([Race(tuple(self._waits))])
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     def _raced(self, task: asyncio.Task[Any]) -> Callable[[Sequence[Any]], Any]:
         async def via(races: Sequence[Race]) -> Sequence[Heard]:
             signals = self._ctx.scope.signals

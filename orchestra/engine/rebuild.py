@@ -41,7 +41,12 @@ class _Step:
         self.journal = journal
         self.taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done once something was performed and nothing is under way."""
+        self._added = False
         self._under_way = 0
+
+    def _end(self, *, at_once: bool = False) -> None:
+        if self._added and (at_once or not self._under_way) and not self.taken.done():
+            self.taken.set_result(None)
 
     async def fetch(self, pairs: Sequence[tuple[Call, int]], via: Via) -> Sequence[Any]:
         performed = False
@@ -52,9 +57,15 @@ class _Step:
             performed = True
             self._under_way += not waits
             try:
-                return await perform(missing, via)
+                outcomes = await perform(missing, via)
+                self._added = True
+                return outcomes
+            except CallFailed:
+                self._added = True
+                raise
             finally:
                 self._under_way -= not waits
+                self._end()  # also after a question or a squashed call: others that are done wait for this one
 
         try:
             outcomes = await journaled(self.journal, noted)(pairs, via)
@@ -63,7 +74,6 @@ class _Step:
                 raise
             outcomes = ()
         if performed:
-            if (waits or not self._under_way) and not self.taken.done():
-                self.taken.set_result(None)
+            self._end(at_once=waits)
             await asyncio.Event().wait()  # until this attempt is cancelled
         return outcomes

@@ -149,7 +149,7 @@ def ended(ctx: Context, reply: Reply, failure: Exception | None) -> tuple[Leaf, 
     items = ctx.record.flat()
     decisions = [item for item in items if isinstance(item, Decision)]
     taken = tuple([made.key for made in decisions if made.completion is not None])
-    if decisions and not taken and error is None:
+    if decisions and not taken and error is None and reply.answer is None and not reply.content:
         error = decisions[0].error  # every node abstained, since no call gave a reply: the run failed
     return Leaf(taken, reply.answer, reason, ctx.record.total(), ctx.rounds, reply.content, error), items
 

@@ -117,6 +117,12 @@ async def grow(
     return tree.trajectory(id, task, seed, team_digest(actor))
 
 
+def _drawn(outcome: list[Any] | BaseException) -> list[Any]:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
 class _Tree:
     """What the leaves of one tree share."""
 
@@ -131,7 +137,9 @@ class _Tree:
 
         async def door(calls: Sequence[Call], via: Via) -> Sequence[Drawn]:
             counts = [max(self.branch.draws(call, taken), taken.get(call.state, 0) + 1) for call in calls]
-            outcomes = await asyncio.gather(*(self._sample(c, n, via) for c, n in zip(calls, counts, strict=True)))
+            drawing = [self._sample(c, n, via) for c, n in zip(calls, counts, strict=True)]
+            # All end before one that failed is raised: which of them stand on the record must not depend on arrival.
+            outcomes = [_drawn(outcome) for outcome in await asyncio.gather(*drawing, return_exceptions=True)]
             for call, drawn in zip(calls, outcomes, strict=True):
                 if call.state not in taken:
                     first, *others = self.branch.keep(call, taken, drawn) or (None,)

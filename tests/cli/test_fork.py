@@ -125,3 +125,20 @@ def test_what_cannot_be_forked_is_said(orchestra, asked, words, why) -> None:
     orchestra("run", *CHAIN, "--run-dir", "one")
     code, out, err = orchestra("run", *CHAIN, *words.split())
     assert (code, out) == (2, "") and why in err and len(err.splitlines()) == 1
+
+
+def test_a_fork_of_a_fork_goes_on_from_it(orchestra, asked) -> None:
+    """It began at the top, since a fork's own journal holds only what is new in it, and left `--at` out."""
+    orchestra("run", *CHAIN, "--run-dir", "one")
+    orchestra("run", *CHAIN, "--fork", "one", "--at", "2", "--say", "No: it is 7.", "--run-dir", "two")
+    rows = orchestra("history", "two", "--json").json["decisions"]
+    asked.clear()
+    same = orchestra("run", *CHAIN, "--fork", "two", "--run-dir", "same", "--json").json
+    assert not asked and orchestra("history", same["run_dir"], "--json").json["decisions"] == rows
+    orchestra("run", *CHAIN, "--fork", "two", "--at", "3", "--run-dir", "three")
+    last = orchestra("history", "three", "--json").json["decisions"]
+    assert len(asked) == 1 and last[:2] == rows[:2] and (last[2]["draw"], last[2]["state"]) == (1, rows[2]["state"])
+    asked.clear()
+    orchestra("run", *CHAIN, "--fork", "three", "--at", "2", "--run-dir", "four")
+    assert [row["draw"] for row in orchestra("history", "four", "--json").json["decisions"]] == [0, 2, 0]
+    assert len(asked) == 2  # a draw that neither run has, and what follows from it

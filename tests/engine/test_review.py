@@ -18,6 +18,7 @@ from orchestra.engine import (
     Said,
     Spoken,
     Stop,
+    Timeout,
     grow,
     last,
     majority,
@@ -27,8 +28,14 @@ from orchestra.errors import BadInput, BadRole, CallFailed
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator
 from orchestra.team import Role, Route, Switch, Team
+from orchestra.team.actors.capped import Capped
+from orchestra.team.actors.fallback import Fallback
+from orchestra.team.actors.mapping import Map
+from orchestra.team.actors.person import Person
+from orchestra.team.actors.retry import Retry
+from orchestra.team.actors.timed import Timed
 from orchestra.topologies import chain, self_consistency, solo
-from orchestra.trajectory.journal import MemoryJournal
+from orchestra.trajectory.journal import Fork, MemoryJournal
 from orchestra.types import Completion, Message, Reply, Request, Task, Usage, View
 
 SCHEDULES = ("sequential", "speculative")
@@ -555,3 +562,257 @@ def test_completions_of_other_types_keep_their_usage_in_the_budget():
 
     team = Team("t", [Node("n", Twice())], [Edge(START, "n")])
     assert go(team, budget=Budget(calls=1)).stopped_by == "budget" and go(team, budget=Budget(calls=2)).usage.calls == 2
+
+
+# ── what runs ahead ──
+
+
+async def until_cancelled(requests):
+    await asyncio.Event().wait()
+
+
+@dataclass(frozen=True)
+class Hangs:
+    """A call that never ends, where its inbox begins with these words."""
+
+    words: str = ""
+
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        heard = view.inbox[0].content if view.inbox else ""
+        said = await ctx.do(Request((("user", heard),)), until_cancelled if heard.startswith(self.words) else draw)
+        return Reply(said.text, said.text)
+
+
+def beside_a_cycle(actor):
+    """A node, and one beside it that speaks to itself for three rounds."""
+    nodes = [Node("a", actor), Node("b", Says(calls=1))]
+    return Team("ahead", nodes, [*(Edge(START, n) for n in "ab"), Edge("b", "b", "temporal")], MaxRounds(3), last("b"))
+
+
+def test_nothing_runs_ahead_into_rounds_that_are_never_reached():
+    """While a took its time, b made calls for rounds without end."""
+    result = go(beside_a_cycle(Says(turns=200)), schedule="speculative")
+    assert result.waste.calls == 0 and len(result.decisions) == 3
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_question_beside_a_cycle_ends_the_run(schedule):
+    async def main():
+        return await asyncio.wait_for(run(beside_a_cycle(Person("ann")), "q", schedule=schedule), 5)
+
+    assert [q.path for q in asyncio.run(main()).questions] == ["ahead/a"]
+
+
+@pytest.mark.parametrize("turns", [0, 9])
+def test_what_a_question_lets_run_on_depends_on_no_arrival(turns):
+    """first says nothing to x, so m need not wait for it; with the question asked before that was known, m was lost."""
+    actors = {"first": Says(turns=turns, sends=()), "ann": Person("ann"), "b": Says(), "x": Says(), "m": Says(calls=1)}
+    edges = [*(Edge(START, n) for n in ("first", "ann", "b")), Edge("first", "x"), Edge("b", "m")]
+    journal = MemoryJournal()
+    team = Team("t", [Node(name, actor) for name, actor in actors.items()], edges, Said(("x",)))
+    assert go(team, journal=journal).questions and len(journal.entries) == 1
+
+
+def test_a_timeout_holds_while_a_question_waits():
+    """The run waited for b without end, since only what is due was raced with the clock."""
+    team = Team("t", [Node("ann", Person("ann")), Node("b", Hangs())], [Edge(START, "ann"), Edge(START, "b")])
+    timed = replace(team, stop=Timeout(0.05))
+    assert [q.path for q in asyncio.run(asyncio.wait_for(timed.run("q"), 5)).questions] == ["t/ann"]
+
+
+@dataclass(frozen=True)
+class Unsure(Says):
+    """Cannot say what it will need."""
+
+    def bound(self, view: View) -> Usage | None:
+        raise ValueError("who knows")
+
+    def speaker(self):
+        raise AssertionError("asked only where the worst case is known")
+
+
+def test_a_worst_case_that_cannot_be_told_fails_no_run():
+    team = Team("t", [Node(n, Unsure(calls=1)) for n in "abc"], [Edge(START, n) for n in "abc"])
+    result = go(team, budget=Budget(calls=9))
+    assert (result.error, [m.sender for m in result.messages]) == (None, ["a", "b", "c"])
+
+
+# ── clocks of branches and forks ──
+
+
+@dataclass(frozen=True)
+class Drawn:
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        return Reply((await ctx.do(Request((("user", "q"),)), draw)).text)
+
+
+def drawn_then(actor, stop):
+    return Team("t", [Node("a", Drawn()), Node("b", actor)], [Edge(START, "a"), Edge("a", "b")], stop)
+
+
+def first_draw():
+    return go(drawn_then(Says(), MaxRounds(1))).messages[0].content
+
+
+def test_one_leaf_that_runs_out_of_time_does_not_stop_the_others():
+    """Races were named by their number alone, so that all leaves shared those of the first."""
+    first = first_draw()
+    tree = asyncio.run(grow(drawn_then(Hangs(first), Timeout(0.05)), "q", Full(2)))
+    assert len({d.completion.text for d in tree.decisions if d.path == "t/a"}) == 2
+    assert [leaf.stopped_by for leaf in tree.leaves] == ["timeout", "done", "done"]
+
+
+def test_another_draw_has_its_time_anew():
+    journal, first = MemoryJournal(), first_draw()
+    team = drawn_then(Hangs(first), Timeout(0.05))
+    kept = go(team, journal=journal)
+    assert (kept.stopped_by, go(team, journal=journal).stopped_by) == ("timeout", "timeout")
+    assert go(team, journal=journal, start={kept.decisions[0].key.state: 1}).stopped_by == "done"
+
+
+def test_a_fork_has_its_time_anew():
+    """A faster team on the journal of a slow one was stopped at once, by the other's clock."""
+    below = MemoryJournal()
+    assert go(drawn_then(Hangs(), Timeout(0.05)), journal=below).stopped_by == "timeout"
+    fork = Fork(below, MemoryJournal())
+    faster = go(drawn_then(Says(calls=1), Timeout(0.05)), journal=fork)
+    assert faster.stopped_by == "done" and go(drawn_then(Says(calls=1), Timeout(0.05)), journal=fork) == faster
+
+
+# ── failures ──
+
+
+@dataclass(frozen=True)
+class Cancels:
+    """Raises a CancelledError that nobody asked for, itself or in its call."""
+
+    in_call: bool
+
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        if self.in_call:
+            await ctx.do(Request((("user", "q"),)), self._raise)
+        await self._raise(())
+        return Reply()
+
+    async def _raise(self, requests):
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("in_call", [True, False])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_what_cancels_itself_is_a_failure_and_not_the_end_of_the_run(in_call, schedule):
+    team = Team("t", [Node("a", Says()), Node("b", Cancels(in_call))], [Edge(START, "a"), Edge(START, "b")])
+    result = go(team, schedule=schedule)
+    assert [m.sender for m in result.messages] == ["a"] and "cancelled itself" in result.events[0].text
+
+
+@pytest.mark.parametrize("ticks", range(0, 40, 3))
+def test_a_run_that_is_cancelled_ends_and_leaves_nothing_behind(ticks):
+    async def main():
+        running = asyncio.ensure_future(run(joined(3, 3), "q", schedule="speculative"))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        was_done, _ = running.done(), running.cancel()
+        await asyncio.wait([running])
+        return running.cancelled() != was_done, asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(main()) == (True, set())
+
+
+def test_an_actor_that_gives_no_reply_is_told_so():
+    async def nothing(view, ctx):
+        return None
+
+    result = go(Team("t", [Node("a", nothing)], [Edge(START, "a")]))
+    assert result.events[0].text.startswith("TypeError: t/a: expected a Reply, got None")
+
+
+def test_an_answer_that_needed_no_call_is_no_failed_run():
+    async def down(requests):
+        raise ConnectionError("down")
+
+    async def remote(view, ctx):
+        return Reply((await ctx.do(Request((("user", "q"),)), down)).text)
+
+    result = go(Team("t", [Node("a", Fallback([remote, Says("4", "4")]))], [Edge(START, "a")]))
+    assert (result.answer, result.error, result.decisions[0].error) == ("4", None, "ConnectionError: down")
+    alone = go(Team("t", [Node("a", remote)], [Edge(START, "a")]))
+    assert (alone.answer, alone.error) == (None, "ConnectionError: down")
+
+
+def test_what_follows_a_failed_team_is_named_by_its_draws():
+    """The second attempts of two branches were one and the same."""
+
+    async def failing(view, ctx):
+        said = (await ctx.do(Request((("user", "q"),)), draw)).text
+        if "#" not in ctx.path:
+            raise ValueError("once")
+        return Reply(said)
+
+    inner = Team("inner", [Node("f", failing, on_error="fail")], [Edge(START, "f")])
+    team = Team("t", [Node("a", Retry(inner, attempts=2, base=0))], [Edge(START, "a")])
+    tree = asyncio.run(grow(team, "q", Full(2)))
+    assert (len(tree.leaves), len(tree.decisions), len({d.key.state for d in tree.decisions})) == (4, 6, 3)
+
+
+# ── caps and memories of what is nested ──
+
+
+def callers(name, calls):
+    nodes = [Node(n, Says(calls=1)) for n in "abc"[:calls]]
+    return Team(name, nodes, [Edge(START, node.name) for node in nodes])
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda team: team,
+        lambda team: Capped(team, Budget(calls=9)),
+        lambda team: Retry(Capped(Capped(team, Budget(calls=9)), Budget(tokens=99))),
+    ],
+)
+def test_the_cap_of_a_run_that_is_met_within_a_cap_ends_the_run(wrap):
+    """The run went on, and said that it was done."""
+    nodes = [Node("n", wrap(callers("inner", 3))), Node("after", Says())]
+    team = Team("t", nodes, [Edge(START, "n"), Edge("n", "after")])
+    result = go(team, budget=Budget(calls=2))
+    assert (result.stopped_by, [m.sender for m in result.messages]) == ("budget", ["a", "b", "n"])
+    own = replace(team, nodes=[Node("n", Capped(callers("inner", 3), Budget(calls=2))), nodes[1]])
+    assert go(own, budget=Budget(calls=9)).stopped_by == "done"
+
+
+def test_a_team_that_is_built_anew_with_fewer_nodes_remembers_those():
+    """The memory of an item that was gone was a KeyError."""
+
+    async def fewer(view, ctx):
+        return Reply("x\ny\nz" if not view.round else "x")
+
+    nodes = [Node("list", fewer), Node("map", Map(Says("s", remembers=True)))]
+    edges = [Edge(START, "list"), Edge("list", "map"), Edge("map", "list", "temporal")]
+    result = go(Team("t", nodes, edges, MaxRounds(2)))
+    items = [(m.sender, m.content) for m in result.messages if m.sender.startswith("item")]
+    assert items == [("item-1", "s"), ("item-2", "s"), ("item-3", "s"), ("item-1", "ss")]
+
+
+def test_a_question_that_takes_its_time_ends_a_run_that_is_rebuilt():
+    """A call that was done while the question was under way waited for a rebuild that nobody began."""
+    nodes = [Node("ann", Timed(Person("ann"), seconds=99)), Node("b", Says(calls=1))]
+    team = Team("t", nodes, [Edge(START, "ann"), Edge(START, "b")])
+    journal = MemoryJournal()
+    rebuilt = asyncio.run(asyncio.wait_for(run(team, "q", journal=journal, rebuild=True), 5))
+    assert [q.path for q in rebuilt.questions] == ["t/ann"] and len(journal.entries) == 1
+
+
+def test_what_a_cap_lets_be_drawn_stands_on_the_record_whatever_arrives_first():
+    """The second call of a batch did not fit, and the first was cut short, or not."""
+
+    async def slowly(requests):
+        await asyncio.sleep(0.01)
+        return await draw(requests)
+
+    async def both(view, ctx):
+        await ctx.all([Request((("user", "q"),))] * 2, slowly)
+
+    tree = asyncio.run(grow(both, "q", Full(2), cap=Budget(calls=2)))
+    assert [leaf.stopped_by for leaf in tree.leaves] == ["budget"] and len(tree.decisions) == 2

@@ -42,10 +42,12 @@ async def nested(actor: Actor, view: View, ctx: Context, name: str, *, budget: B
     """Calls an actor on a child context, so that all within gets names of its own.
 
     A team that ran in `ctx` itself has names for its nodes there: a name with `#`, which no node has, is none of them.
-    Where both share a cap, how a team within ended is how `ctx` ended: a spent budget ends the teams above as well.
+    How a team within ended is how `ctx` ended, save where it ran into the `budget` that is given here: any other that
+    is spent ends the teams above as well.
     """
     inner = ctx.child(name, budget=budget)
     reply = await actor(view, inner)
-    if budget is None:
-        ctx.stopped_by, ctx.rounds = inner.stopped_by, inner.rounds
+    own = inner.cap is not None and inner.cap.below(ctx.ledger)
+    if budget is None or (inner.stopped_by == "budget" and not own):
+        ctx.stopped_by, ctx.rounds, ctx.cap = inner.stopped_by, inner.rounds, inner.cap
     return reply
