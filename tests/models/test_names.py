@@ -150,7 +150,7 @@ def test_credentials_are_refused_and_not_repeated(url):
 
 def test_every_form_is_listed_and_described():
     kinds = [form.partition(":")[0] for form, _ in names.known()]
-    assert kinds == ["smollm2", "tiny", "scripted", "hf", "openai"]
+    assert kinds == ["smollm2", "tiny", "scripted", "cassette", "hf", "fast", "openai"]
     assert all(summary for _, summary in names.known())
 
 

@@ -19,6 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from orchestra.digest import digest as digest_of
+from orchestra.digest import file_digest
 from orchestra.errors import BadData
 
 CONFIG, WEIGHTS, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "manifest.json"
@@ -88,6 +90,11 @@ def read_adapter(
     if not updates:
         raise BadData(f"expected at least one LoRA tensor, got none in {folder / WEIGHTS}")
     return Adapter(digest, updates)
+
+
+def base_digest(folder: Path) -> str:
+    """Digest of a base's safetensors alone, which an adapter's manifest names as `base`."""
+    return digest_of(*(file_digest(file) for file in sorted(folder.glob("*.safetensors"))))
 
 
 def _config(file: Path) -> tuple[float, int]:

@@ -17,9 +17,9 @@ from typing import Any, TypeAlias
 import torch
 
 from orchestra.digest import digest, file_digest
-from orchestra.errors import BadData, BadInput, CallFailed
+from orchestra.errors import BadData
 from orchestra.models.local.grammar import Grammars
-from orchestra.models.local.lora import CONFIG, WEIGHTS, Adapter, read_adapter
+from orchestra.models.local.lora import CONFIG, WEIGHTS, Adapter, base_digest, read_adapter
 from orchestra.models.local.network import Network
 from orchestra.models.local.prefill import Prompt
 from orchestra.models.local.render import Renderer
@@ -27,6 +27,7 @@ from orchestra.models.local.row import Row
 from orchestra.models.local.scoring import Options
 from orchestra.models.local.worker import Worker
 from orchestra.models.model import Scores
+from orchestra.models.requests import check_fits, check_generate, check_score
 from orchestra.types import Completion, Request
 
 Stamp: TypeAlias = tuple[tuple[int, int], ...]
@@ -82,8 +83,7 @@ class LocalModel:
     def base(self) -> str:
         """Digest of the base's safetensors alone, which an adapter's manifest names as `base`."""
         if not self._base:
-            files = sorted(self.folder.glob("*.safetensors"))
-            self._base = digest(*(file_digest(file) for file in files))
+            self._base = base_digest(self.folder)
         return self._base
 
     def count(self, request: Request) -> int:
@@ -118,45 +118,23 @@ class LocalModel:
                 item.future.cancel()  # no effect on what is done; the rest is wanted by nobody any more
 
     def _row(self, request: Request) -> Row:
-        if request.options:
-            raise BadInput(
-                f"expected a request without options, got {request.options!r:.200}; fix: score it, or choose"
-            )
-        if request.max_tokens < 1:
-            raise BadInput(f"expected max_tokens >= 1, got {request.max_tokens!r}")
-        if not 0.0 <= request.temperature < float("inf"):
-            raise BadInput(f"expected a finite temperature >= 0, got {request.temperature!r}")
-        if "" in request.stop:
-            raise BadInput(f"expected stop strings with text, got {request.stop!r}")
+        check_generate(request)
         guide = self._grammars(request.grammar) if request.grammar else None
         row = Row(request, self._prompt(request), guide)
-        self._check_fits(len(row.prompt.ids), row.longest, "max_tokens")
+        check_fits(self.name, self._network.context, len(row.prompt.ids), row.longest, "max_tokens")
         return row
 
     def _options(self, request: Request) -> Options:
-        if not request.options:
-            raise BadInput("expected options to score, got none; fix: set Request.options, or generate")
-        if request.grammar:
-            raise BadInput(
-                f"expected options or a grammar, got both: {request.options!r:.100}, {request.grammar!r:.100}"
-            )
+        check_score(request)
         _, options = self.encode(request)
         item = Options(self._prompt(request), options)
-        self._check_fits(len(item.prompt.ids), len(item.prompt.ids) + max(map(len, options)), "the longest option")
+        length = len(item.prompt.ids)
+        check_fits(self.name, self._network.context, length, length + max(map(len, options)), "the longest option")
         return item
 
     def _prompt(self, request: Request) -> Prompt:
-        if request.prefix is not None:
-            raise BadInput(f"expected whole messages, got a request that extends {request.prefix!r}, unknown here")
         adapter = self._adapter(request.adapter) if request.adapter else None
         return Prompt(self._renderer.prompt(request.messages), adapter)
-
-    def _check_fits(self, prompt: int, needed: int, what: str) -> None:
-        if needed > self._network.context:
-            raise CallFailed(
-                f"expected prompt and {what} within the context of {self._network.context} tokens of {self.name}, "
-                f"got {prompt} + {needed - prompt}"
-            )
 
     def _adapter(self, path: str) -> Adapter:
         """The adapter of a folder, read again when its files have changed."""
