@@ -56,15 +56,19 @@ def origin(options: ForkOptions, keep: RunOptions, spec: dict[str, Any]) -> tupl
     if options.fork is not None:
         if options.say is not None and options.at is None:
             raise BadInput("--say needs the decision that it replaces; fix: --at N, as orchestra history numbers them")
+        if options.say is not None and (not options.say.strip() or any("\ud800" <= c <= "\udfff" for c in options.say)):
+            raise BadInput(f"--say {options.say!r}: expected words as UTF-8 text; fix: write what is said there")
         return Origin(options.fork, options.at, options.say), keep
     if options.at is not None or options.say is not None:
         raise BadInput("--at and --say are about a kept run; fix: --fork DIR")
     if options.on_drift == "branch" and keep.run_dir is not None and (keep.run_dir / "run.json").exists():
         saved = read_record(keep.run_dir / "run.json", version=FOLDER)
         wanted = {"command": "run", "seed": keep.seed, **spec}
-        if canonical(saved) != canonical(wanted):
-            beside = keep.run_dir.with_name(f"{keep.run_dir.name}-{digest(canonical(wanted))[:8]}")
-            return Origin(keep.run_dir), replace(keep, run_dir=beside)
+        begun = saved.pop("fork", None)
+        if canonical(saved) == canonical(wanted):
+            return Origin(Path(begun["from"]), begun["at"], begun["say"]) if begun else None, keep
+        beside = keep.run_dir.with_name(f"{keep.run_dir.name}-{digest(canonical(wanted))[:8]}")
+        return Origin(keep.run_dir), replace(keep, run_dir=beside)
     return None, keep
 
 

@@ -91,11 +91,11 @@ async def _answered(
                     show(item)
             if not (done.questions and _put(journal, done.questions, left, graph.name)):
                 break
-    if left:
-        raise BadInput(f"--answer {left[0]!r}: nobody asks for it; fix: leave it out, or PATH=TEXT with its path")
     if not done.questions:  # with one it is not finished, and the first that is kept stands
         folder.add(done)
     await folder.flushed()
+    if left:
+        raise BadInput(f"--answer {left[0]!r}: nobody asks for it; fix: leave it out, or PATH=TEXT with its path")
     return done
 
 

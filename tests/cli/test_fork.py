@@ -70,6 +70,9 @@ def test_another_team_on_a_kept_run_is_refused_or_forked(orchestra, asked) -> No
     assert len(asked) == 4 and value["run_dir"].startswith("one-")  # only what the patch touched
     assert orchestra(*words, "--on-drift", "branch", "--json").json == value
     assert orchestra("run", *CHAIN, "--run-dir", "one", "--on-drift", "branch", "--json").json["run_dir"] == "one"
+    fork = value["run_dir"]  # the fork itself, named: the same run
+    again = ("run", *CHAIN, "--patch", "cooler.yaml", "--run-dir", fork, "--on-drift", "branch", "--json")
+    assert orchestra(*again).json == value
     assert len(asked) == 4
 
 
@@ -117,6 +120,7 @@ def test_a_run_rebuilt_after_every_call_is_the_same_run(orchestra, asked) -> Non
         ("--say x", "--fork DIR"),
         ("--fork one --say x", "--at N"),
         ("--fork one --at 4", "the run has 3 decisions"),
+        ("--fork one --at 1 --say \udcff", "expected words"),
         ("--fork nowhere", "is no run folder"),
         ("--fork one --at 1 --seed 2", "a fork has the same task and seed"),
     ],
