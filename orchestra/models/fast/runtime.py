@@ -10,8 +10,8 @@ import sys
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-import openvino as ov  # type: ignore[import-not-found,unused-ignore] # noqa: E402
+import openvino as ov  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: E402
 from openvino import opset16 as ops  # noqa: E402
-from openvino.op import _PagedAttentionExtension as PagedAttention  # type: ignore[import-not-found,unused-ignore] # noqa: E402
+from openvino.op import _PagedAttentionExtension as PagedAttention  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: E402
 
 __all__ = ["PagedAttention", "ops", "ov"]
