@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ import pytest
 from hypothesis import settings
 
 from orchestra.engine.run import run
+
+# A shell that starts the tests in the background has them ignore what Ctrl-C sends, and some tests are about that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a test that is timed by the clock fails on a busy machine. The same examples on every run.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
