@@ -171,8 +171,8 @@ class Board:
         private, line = team.private, self.view.private
         if private:  # a seat is known by its name at the outermost team that has it
             line = private.get(name, line)
-            if not private.keys().isdisjoint(self.graph.plan.number):
-                private = {seat: told for seat, told in private.items() if seat not in self.graph.plan.number}
+            if not private.keys().isdisjoint(self.plan.number):
+                private = {seat: told for seat, told in private.items() if seat not in self.plan.number}
         ctx = Context(
             team.scope, f"{self._path}/{name}", step.round, combine(pasts) if pasts else "",
             tuple([m.id for m in inbox]), team.ledger, team, private, team.limit,

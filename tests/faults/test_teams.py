@@ -34,7 +34,7 @@ def test_a_killed_run_is_resumed_to_the_same_end(nursery: Nursery, tmp_path: Pat
 def test_a_killed_tree_is_grown_to_the_same_end(nursery: Nursery, tmp_path: Path, kills: int) -> None:
     tally = Tally()
     kill_and_resume(nursery, tmp_path, Case("chain", draws=2), kills, Random(5), tally)
-    assert tally.kept > 0  # a resumed process did find effects of killed ones
+    assert tally.kept > kills  # a resumed process did find effects of killed ones
 
 
 A, B, C = (Key("s", draw) for draw in range(3))

@@ -20,6 +20,7 @@ from orchestra.errors import CallFailed
 from orchestra.models.fast.blocks import Blocks
 from orchestra.models.fast.job import Job, option_scores
 from orchestra.models.fast.network import Network
+from orchestra.models.local.outcome import claimed, fail
 from orchestra.models.local.render import Renderer
 from orchestra.models.local.row import Row
 from orchestra.models.local.sampling import sample
@@ -85,7 +86,7 @@ class Worker:
                     if not (lane.waiting or lane.running):
                         del self._lanes[network]
         for lane in self._lanes.values():
-            _fail([*lane.running, *lane.waiting], "the model was closed", None)
+            fail((job.item for job in (*lane.running, *lane.waiting)), "the model was closed", None)
 
     def _receive(self) -> bool:
         """Moves what arrived to its lanes, waiting for it where there is nothing to do; False once closed."""
@@ -111,7 +112,7 @@ class Worker:
             logits = network([part.piece for job in lane.running for part in job.parts])
             self._advance(lane.running, logits, began)
         except Exception as error:  # noqa: BLE001  (someone waits for an outcome, whatever went wrong)
-            _fail(lane.running, f"the fast model failed: {error!r}", error)
+            fail((job.item for job in lane.running), f"the fast model failed: {error!r}", error)
             self._blocks.forget()
         self._leave(lane)
 
@@ -140,7 +141,7 @@ class Worker:
             else:
                 sums = option_scores(job.item.options, own)
                 job.item.seconds += (time.perf_counter() - began) / len(jobs)
-                if _claimed(job.item):
+                if claimed(job.item):
                     job.item.future.set_result(job.item.scores(sums))
         if replies:
             self._sample(replies, torch.cat(rows), began, len(jobs))
@@ -157,9 +158,9 @@ class Worker:
             try:
                 completion = row.accept(token, logprob, mask, self._renderer, self._ends)
             except CallFailed as error:  # of its own grammar, and no matter of the others
-                _fail([job], str(error), error)
+                fail([row], str(error), error)
                 continue
-            if completion is not None and _claimed(row):
+            if completion is not None and claimed(row):
                 row.future.set_result(completion)
 
     def _leave(self, lane: Lane) -> None:
@@ -169,16 +170,3 @@ class Worker:
                 job.close(self._blocks)
         lane.running = [job for job in lane.running if not job.item.future.done()]
         lane.waiting = deque(job for job in lane.waiting if not job.item.future.done())
-
-
-def _claimed(item: Item) -> bool:
-    """Whether the item still wants an outcome; from here on its caller cannot cancel it."""
-    return not item.future.done() and item.future.set_running_or_notify_cancel()
-
-
-def _fail(jobs: Iterable[Job], reason: str, cause: BaseException | None) -> None:
-    for job in jobs:
-        if _claimed(job.item):
-            error = CallFailed(reason)  # one each: an exception carries the traceback of who awaits it
-            error.__cause__ = cause
-            job.item.future.set_exception(error)

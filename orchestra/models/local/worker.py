@@ -17,6 +17,7 @@ from torch import Tensor
 
 from orchestra.errors import CallFailed
 from orchestra.models.local.network import Network
+from orchestra.models.local.outcome import claimed, fail
 from orchestra.models.local.pools import Pools, bucket
 from orchestra.models.local.prefill import Prefill, Prefilled, Prompt
 from orchestra.models.local.render import Renderer
@@ -75,7 +76,7 @@ class Worker:
                 self._guarded(self._admit)
                 self._guarded(self._score)
                 self._guarded(self._step)
-        _fail([*self._pools.rows, *self._generating, *self._scoring], "the model was closed", None)
+        fail([*self._pools.rows, *self._generating, *self._scoring], "the model was closed", None)
 
     def _receive(self) -> bool:
         """Moves what arrived to the queues, waiting for it where there is nothing to do; False once closed."""
@@ -102,7 +103,7 @@ class Worker:
             work(items)
         except Exception as error:  # noqa: BLE001  (someone waits for an outcome, whatever went wrong)
             self._pools.remove([item for item in items if isinstance(item, Row)])
-            _fail(items, f"the local model failed: {error!r}", error)
+            fail(items, f"the local model failed: {error!r}", error)
 
     def _admit(self, rows: list[Row]) -> None:
         """Prefills waiting rows while there is room for the longest that they may become; samples their first
@@ -130,7 +131,7 @@ class Worker:
         sums = score(self._network, [item for item, _ in ready], [done for _, done in ready])
         _share(items, began)
         for (item, _), logprobs in zip(ready, sums, strict=True):
-            if _claimed(item):
+            if claimed(item):
                 item.future.set_result(item.scores(logprobs))
 
     def _step(self, rows: list[Row]) -> None:
@@ -170,9 +171,9 @@ class Worker:
             try:
                 completion = row.accept(token, logprob, mask, self._renderer, self._network.ends)
             except CallFailed as error:  # of its own grammar, and no matter of the others
-                _fail([row], str(error), error)
+                fail([row], str(error), error)
                 continue
-            if completion is not None and _claimed(row):
+            if completion is not None and claimed(row):
                 row.future.set_result(completion)
 
 
@@ -181,16 +182,3 @@ def _share(items: Sequence[Row | Options], began: float) -> None:
     part = (time.perf_counter() - began) / max(1, len(items))
     for item in items:
         item.seconds += part
-
-
-def _claimed(item: Row | Options) -> bool:
-    """Whether the item still wants an outcome; from here on its caller cannot cancel it."""
-    return not item.future.done() and item.future.set_running_or_notify_cancel()
-
-
-def _fail(items: Iterable[Row | Options], reason: str, cause: BaseException | None) -> None:
-    for item in items:
-        if _claimed(item):
-            error = CallFailed(reason)  # one each: an exception carries the traceback of who awaits it
-            error.__cause__ = cause
-            item.future.set_exception(error)
