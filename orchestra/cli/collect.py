@@ -16,9 +16,9 @@ from orchestra.cli.policies import policies, weights
 from orchestra.cli.runs import failed, opened, save_result, wait
 from orchestra.cli.screen import columns
 from orchestra.cli.tasks import TaskOptions, chosen, described
-from orchestra.engine import Full
 from orchestra.errors import BadInput
-from orchestra.evaluation.collect import Yield, contrast, credit, trees, yields
+from orchestra.evaluation.collect import Mode, Yield, branching, contrast, credit, searched, trees, yields
+from orchestra.evaluation.tree_search import Search
 from orchestra.models.progress import reporting
 from orchestra.team import Team as Graph
 from orchestra.trajectory.trajectory import Decision, Trajectory
@@ -38,6 +38,14 @@ def collect(
     branch: Annotated[
         str, typer.Option(metavar="N|N,N,...", help="Draws of each decision, or of each role in order: 4,3,3.")
     ] = "3",
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="full: every draw goes on; aligned: parallel agents' draws go on together; best: the best alone; "
+            "search: more draws where they pay, up to --rollouts leaves, --branch at a time."
+        ),
+    ] = "full",
+    rollouts: Annotated[int, typer.Option(min=1, metavar="N", help="Leaves of a tree, with --mode search.")] = 24,
     pairs: Annotated[
         int | None,
         typer.Option(
@@ -55,12 +63,14 @@ def collect(
         raise BadInput("test splits are never trained on; fix: --split train, or --force for what is not training")
     bench, plan = shelf.benchmark(benchmark), teams.plan(team, options)
     draws = _draws(branch, plan.sketch(), pairs)
+    n = _one_number(draws, mode, pairs)
     tasks = chosen(bench, which, split=split, seed=keep.seed)
     graph = plan.make(policies(plan.models, options))
     spec = {
         "team": graph.digest,
         "weights": weights(graph),
         "branch": draws,
+        "mode": mode if mode != "search" else [mode, rollouts],
         "contrast": pairs,
         **described(bench, tasks, split),
     }
@@ -68,8 +78,11 @@ def collect(
         shared: dict[str, Any] = {
             "seed": keep.seed, "concurrency": pace.concurrency, "progress": partial(report, "collect"),
         }  # fmt: skip
-        if pairs is None:
-            grown = wait(trees(graph, tasks, Full(1, FrozenMap(draws)), folder, **shared))
+        if mode == "search":
+            grown = wait(searched(graph, tasks, bench, Search(rollouts, n), folder, **shared))
+        elif pairs is None:
+            how = branching(mode, graph, bench, n, FrozenMap(draws))
+            grown = wait(trees(graph, tasks, how, folder, **shared))
         else:
             samples, below = list(draws.values())[:2]
             grown = wait(contrast(graph, tasks, bench, folder, samples=samples, branch=below, items=pairs, **shared))
@@ -100,6 +113,17 @@ def _draws(branch: str, team: Graph, pairs: int | None) -> dict[str, int]:
             "fix: --branch 4,3,3"
         )
     return draws
+
+
+def _one_number(draws: Mapping[str, int], mode: Mode, pairs: int | None) -> int:
+    """Draws of every decision, where a mode has one number for all; 1 for `full`, which has one for each role."""
+    if mode == "full":
+        return 1
+    if pairs is not None:
+        raise BadInput(f"--contrast and --mode {mode} exclude each other; fix: drop one of them")
+    if len(set(draws.values())) != 1:
+        raise BadInput(f"--mode {mode} has one number of draws for all, got {dict(draws)}; fix: --branch 3")
+    return next(iter(draws.values()))
 
 
 def _figures(grown: Sequence[Trajectory]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The engine: a door, a graph, a loop. It knows no role and no model."""
 
 from orchestra.engine.actor import Actor, Bounded
+from orchestra.engine.branch import Aligned, Best, Branch, Chosen, Full
 from orchestra.engine.budget import Budget
 from orchestra.engine.context import Context, Notice, Schedule
 from orchestra.engine.graph import START, Edge, Graph, Node
@@ -22,16 +23,19 @@ from orchestra.engine.stops import (
     Timeout,
     Unchanged,
 )
-from orchestra.engine.tree import Branch, Full, grow
+from orchestra.engine.tree import grow
 
 __all__ = [
     "START",
     "Accepted",
     "Actor",
+    "Aligned",
     "Ask",
+    "Best",
     "Bounded",
     "Branch",
     "Budget",
+    "Chosen",
     "Context",
     "Edge",
     "Full",

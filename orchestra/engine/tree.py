@@ -6,55 +6,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Any, Protocol
+from typing import Any
 
 from orchestra.digest import canonical, digest
 from orchestra.engine.actor import Actor
+from orchestra.engine.branch import Branch
 from orchestra.engine.budget import Budget, Ledger
 from orchestra.engine.context import Context, Scope, decision
 from orchestra.engine.door import Call, Door, Drawn, Fetch, Via, journaled, perform
 from orchestra.engine.run import as_task, assemble, ended, entry, name_of, run_id, task_digest, team_digest, together
-from orchestra.errors import BadInput, BudgetSpent, CallFailed, RunFailed
+from orchestra.errors import BudgetSpent, CallFailed, RunFailed
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.trajectory import Decision, Event, Leaf, Trajectory
-from orchestra.types import EMPTY, Completion, FrozenMap, Message, Reply, Request, Task, Usage
-
-Taken = Mapping[str, int]
-"""State -> the draw that this leaf goes on with."""
-
-
-class Branch(Protocol):
-    """How a tree grows; no topology knows of it. `taken` holds the draws on this leaf so far."""
-
-    def draws(self, call: Call, taken: Taken) -> int:
-        """How many draws a fresh state gets."""
-        ...
-
-    def keep(self, call: Call, taken: Taken, drawn: Sequence[Any]) -> Sequence[int]:
-        """Which of them go on; none: the leaf ends here, its decisions stay."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """Every draw goes on: n for each role, or a number of its own for a role. For parallel agents this is cross."""
-
-    n: int = 1
-    roles: FrozenMap[str, int] = EMPTY
-
-    def __post_init__(self) -> None:
-        if self.n < 1 or any(n < 1 for n in self.roles.values()):
-            raise BadInput(f"branching needs at least one draw, got {self.n} and {dict(self.roles)}")
-
-    def draws(self, call: Call, taken: Taken) -> int:
-        if not isinstance(call.effect, Request):
-            return 1  # a tool or a clock is asked once; only a model is sampled
-        return self.roles.get(call.by.role, self.n)
-
-    def keep(self, call: Call, taken: Taken, drawn: Sequence[Any]) -> Sequence[int]:
-        return range(len(drawn))
+from orchestra.types import EMPTY, Completion, Message, Reply, Task, Usage
 
 
 class Pruned(RunFailed):
@@ -70,7 +35,7 @@ async def grow(
     budget: Budget | None = None,
     cap: Budget | None = None,
     journal: Journal | None = None,
-    start: Taken = EMPTY,
+    start: Mapping[str, int] = EMPTY,
 ) -> Trajectory:
     """One task, branched. `budget` holds for each leaf's own path, as if it ran alone; `cap` for the tree.
 
@@ -133,21 +98,23 @@ class _Tree:
         self.leaves: list[tuple[tuple[int, ...], Leaf, list[Decision | Message | Event]]] = []
 
     def door(self, taken: dict[str, int], spawn: Callable[[dict[str, int]], None]) -> Door:
-        """The door of one leaf."""
+        """The door of one leaf. `taken` grows with it: state -> the draw that it goes on with."""
+        made: dict[Call, int] = {}
 
         async def door(calls: Sequence[Call], via: Via) -> Sequence[Drawn]:
-            counts = [max(self.branch.draws(call, taken), taken.get(call.state, 0) + 1) for call in calls]
+            counts = [max(self.branch.draws(call, made), taken.get(call.state, 0) + 1) for call in calls]
             drawing = [self._sample(c, n, via) for c, n in zip(calls, counts, strict=True)]
             # All end before one that failed is raised: which of them stand on the record must not depend on arrival.
             outcomes = [_drawn(outcome) for outcome in await asyncio.gather(*drawing, return_exceptions=True)]
             for call, drawn in zip(calls, outcomes, strict=True):
                 if call.state not in taken:
-                    first, *others = self.branch.keep(call, taken, drawn) or (None,)
+                    first, *others = self.branch.keep(call, made, drawn) or (None,)
                     if first is None:
                         raise Pruned("not kept")
                     for draw in others:
                         spawn({**taken, call.state: draw})
                     taken[call.state] = first
+                made[call] = taken[call.state]
             return [Drawn(taken[c.state], drawn[taken[c.state]]) for c, drawn in zip(calls, outcomes, strict=True)]
 
         return door

@@ -1,27 +1,33 @@
 """Trajectories to learn from: trees over a team on training tasks, their leaves scored and credit assigned.
 
-`trees` grows a whole tree on every task. `contrast` spends less: it samples the first role everywhere, and grows the
-rest only where its samples differ in success, once under a right one and once under a wrong one, which is where the
-roles behind it have something to learn.
+`trees` grows a tree on every task, `searched` one that goes where it pays. `contrast` spends less than whole trees: it
+samples the first role everywhere, and grows the rest only where its samples differ in success, once under a right one
+and once under a wrong one, which is where the roles behind it have something to learn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from orchestra.credit.credit import Scored, Table
 from orchestra.credit.nested_mean import nested_mean
-from orchestra.engine import Full, Spoken, grow
+from orchestra.engine import Aligned, Best, Branch, Full, Spoken, grow
+from orchestra.engine.door import Call
 from orchestra.engine.run import run_id
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark
 from orchestra.evaluation.evaluate import Progress, each, leaf_scores
+from orchestra.evaluation.tree_search import Search, search
 from orchestra.team import Agent, Team
 from orchestra.trajectory.journal import Journal
 from orchestra.trajectory.store import Run
-from orchestra.trajectory.trajectory import Trajectory
-from orchestra.types import FrozenMap, Key, Task
+from orchestra.trajectory.trajectory import Leaf, Trajectory
+from orchestra.types import Completion, FrozenMap, Key, Task
+
+Mode = Literal["full", "aligned", "best", "search"]
+PerTask = Callable[[Task], Branch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +43,62 @@ class Yield:
 async def trees(
     team: Team,
     tasks: Sequence[Task],
-    branch: Full,
+    branch: Branch | PerTask,
     folder: Run,
     *,
     seed: int = 0,
     concurrency: int = 64,
     progress: Progress | None = None,
 ) -> list[Trajectory]:
-    """One tree a task; what the folder's journal holds is not called again."""
+    """One tree a task, all by one branch or by one of each task; what the journal holds is not called again."""
 
     async def one(task: Task) -> Trajectory:
-        return await grow(team, task, branch, seed=seed, journal=_journal(folder, team, task, seed))
+        how = branch(task) if callable(branch) else branch
+        return await grow(team, task, how, seed=seed, journal=_journal(folder, team, task, seed))
 
     return await each(one, tasks, folder, concurrency, progress)
+
+
+async def searched(
+    team: Team,
+    tasks: Sequence[Task],
+    benchmark: Benchmark,
+    how: Search,
+    folder: Run,
+    *,
+    seed: int = 0,
+    concurrency: int = 64,
+    progress: Progress | None = None,
+) -> list[Trajectory]:
+    """One tree a task, grown where values say that more draws pay; a leaf earns its flexible score."""
+
+    async def one(task: Task) -> Trajectory:
+        def reward(leaf: Leaf) -> float:
+            return benchmark.score(task, None if leaf.error is not None else leaf.content).flexible or 0.0
+
+        return await search(team, task, reward, how, seed=seed, journal=_journal(folder, team, task, seed))
+
+    return await each(one, tasks, folder, concurrency, progress)
+
+
+def branching(mode: Mode, team: Team, benchmark: Benchmark, n: int, roles: FrozenMap[str, int]) -> Branch | PerTask:
+    """How trees of a mode grow; `n` draws, in the mode `full` for each role a number of its own."""
+    if mode == "aligned":
+        return Aligned(team, n)
+    if mode == "best":
+        return lambda task: Best(n, OwnScore(benchmark, task))
+    return Full(n, roles)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnScore:
+    """What a draw earns by itself: the flexible score of its own words; 0.0 for those that hold no answer."""
+
+    benchmark: Benchmark
+    task: Task
+
+    def __call__(self, call: Call, completion: Completion) -> float:
+        return self.benchmark.score(self.task, completion.text).flexible or 0.0
 
 
 async def contrast(

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from orchestra.digest import canonical, digest
+from orchestra.engine.branch import Branch
 from orchestra.engine.budget import Budget
 from orchestra.engine.context import Context, Notice, Schedule
 from orchestra.engine.graph import Graph
 from orchestra.engine.loop import walk
 from orchestra.engine.purse import Purse
 from orchestra.engine.run import run, together
-from orchestra.engine.tree import Branch, grow
+from orchestra.engine.tree import grow
 from orchestra.errors import BadInput, BadTeam
 from orchestra.models.model import Model, Policy
 from orchestra.team import draw

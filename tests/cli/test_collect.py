@@ -45,3 +45,20 @@ def test_people_see_the_yields_of_each_role(orchestra) -> None:
     lines = orchestra(*COLLECT[:-1], "--n", "2", "--branch", "2,1,1").out.splitlines()
     assert lines[0] == "2 trajectories, 12 decisions, 12 calls"
     assert [line.split()[0] for line in lines[1:5]] == ["role", "generator", "verifier", "refiner"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "leaves", "decisions"), [("full", 8, 14), ("aligned", 8, 14), ("best", 1, 6), ("search", 5, 11)]
+)
+def test_modes_of_a_tree(mode: str, leaves: int, decisions: int, orchestra) -> None:
+    Path("s.txt").write_text("It is 4.\nIt is 5.\nno\nIt is 40.\nyes\nIt is 41.\nno, it is 77\n")
+    value = orchestra(*COLLECT, "--n", "1", "--branch", "2", "--mode", mode, "--rollouts", "6").json
+    with open_run(Path(value["run_dir"])) as run:
+        (tree,) = run.trajectories()
+    assert (len(tree.leaves), value["decisions"]) == (leaves, decisions)
+
+
+def test_a_mode_with_one_number_of_draws_refuses_two(orchestra) -> None:
+    Path("s.txt").write_text("It is 4.\n")
+    refused = orchestra(*COLLECT, "--n", "1", "--branch", "2,1,1", "--mode", "best")
+    assert refused.code == 2 and "one number of draws" in refused.err
