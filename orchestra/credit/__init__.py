@@ -1,6 +1,40 @@
-"""Credit rules, one a file: rewards of leaves in, annotations of decisions out."""
+"""Credit rules, one a file: rewards of leaves in, annotations of decisions out.
 
+shared            what the team earned                          nested_mean   MALT's backup
+leaf_mean         Optima's backup                               soft          between mean and best
+group_relative    against siblings of the same state            verdict       a verifier's own correctness
+moving_baseline   against the role's own past                   agent_chain   step by step along a path
+"""
+
+from orchestra.credit.agent_chain import agent_chain
+from orchestra.credit.components import total, with_components
 from orchestra.credit.credit import Annotation, Credit, Scored, Table
+from orchestra.credit.group_relative import group_relative
+from orchestra.credit.labels import confident, label
+from orchestra.credit.leaf_mean import leaf_mean
+from orchestra.credit.moving_baseline import moving_baseline
 from orchestra.credit.nested_mean import nested_mean
+from orchestra.credit.readability import readability
+from orchestra.credit.shared import shared
+from orchestra.credit.soft import soft
+from orchestra.credit.verdict import verdict
 
-__all__ = ["Annotation", "Credit", "Scored", "Table", "nested_mean"]
+__all__ = [
+    "Annotation",
+    "Credit",
+    "Scored",
+    "Table",
+    "agent_chain",
+    "confident",
+    "group_relative",
+    "label",
+    "leaf_mean",
+    "moving_baseline",
+    "nested_mean",
+    "readability",
+    "shared",
+    "soft",
+    "total",
+    "verdict",
+    "with_components",
+]

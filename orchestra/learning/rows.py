@@ -11,13 +11,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from math import inf
 
-from orchestra.credit.credit import Table
+from orchestra.credit.credit import Annotation, Table
+from orchestra.credit.labels import label
 from orchestra.errors import BadData
 from orchestra.learning.row import IGNORED, Encoder, Row, content, row_of, sampled
 from orchestra.trajectory.trajectory import Decision, Trajectory
-
-ROUNDING = 1e-9
-"""Two values this close are equal: a mean of means that is one half on paper must not pass as more than that."""
 
 
 def sft_rows(
@@ -69,7 +67,7 @@ def dropped(
         return "failed or unparseable"
     if value is None:
         return "not scored"
-    if value - over <= ROUNDING:
+    if not label(Annotation(value), over):
         return f"with a value <= {over:g}"
     return None if any(sampled(decision)) else "without a sampled token"
 

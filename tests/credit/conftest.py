@@ -31,13 +31,13 @@ def build() -> Build:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chain() -> list[tuple[Key, ...]]:
     """Paths of MALT's 3 x 3 x 3 tree: a state names the draws of all earlier agents."""
     return [(Key("g", g), Key(f"v|{g}", v), Key(f"r|{g}{v}", r)) for g, v, r in product(range(3), range(3), range(3))]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def joined() -> list[tuple[Key, ...]]:
     """A and B in parallel, then J: B's state does not name A's draw, J's names both."""
     return [(Key("a", a), Key("b", b), Key(f"j|{a}{b}", j)) for a, b, j in product(range(2), range(2), range(2))]
