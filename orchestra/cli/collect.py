@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from math import isfinite, nan
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,8 @@ from orchestra.cli.runs import failed, opened, save_result, wait
 from orchestra.cli.screen import columns
 from orchestra.cli.tasks import TaskOptions, chosen, described
 from orchestra.errors import BadInput
-from orchestra.evaluation.collect import Mode, Yield, branching, contrast, credit, searched, trees, yields
+from orchestra.evaluation.collect import Mode, Yield, branching, contrast, searched, trees, yields
+from orchestra.evaluation.rewards import check, component_of, credited, earned, weighed
 from orchestra.evaluation.tree_search import Search
 from orchestra.models.progress import reporting
 from orchestra.team import Team as Graph
@@ -56,6 +58,23 @@ def collect(
             "under one of each.",
         ),
     ] = None,
+    rules: Annotated[
+        str,
+        typer.Option(
+            "--credit",
+            metavar="RULE,...",
+            help="nested_mean, leaf_mean, soft, shared, group_relative, moving_baseline, agent_chain, verdict; "
+            "the yields are those of the first.",
+        ),
+    ] = "nested_mean",
+    reward: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME=WEIGHT,...",
+            help="What a leaf earns, of task, tokens, format, repetition and readability: task=1,tokens=0.4. "
+            "Default: the task's strict score.",
+        ),
+    ] = "",
     json: Json = False,
 ) -> None:
     """Run a team on training tasks as branched trees, score the leaves and save the credit of every decision."""
@@ -64,6 +83,8 @@ def collect(
     bench, plan = shelf.benchmark(benchmark), teams.plan(team, options)
     draws = _draws(branch, plan.sketch(), pairs)
     n = _one_number(draws, mode, pairs)
+    names, weights_of = [name for name in rules.split(",") if name], _weights(reward)
+    check(names, weights_of)
     tasks = chosen(bench, which, split=split, seed=keep.seed)
     graph = plan.make(policies(plan.models, options))
     spec = {
@@ -89,7 +110,11 @@ def collect(
         errors = [decision.error for tree in grown for decision in tree.decisions if decision.completion is None]
         if errors and len(errors) == sum(len(tree.decisions) for tree in grown):
             raise failed(f"no call gave a reply: {errors[0]}", folder)
-        found = yields(grown, credit(grown, bench, folder))
+        batch = earned(grown, bench)
+        if weights_of:
+            batch = wait(weighed(batch, weights_of, graph.agents()[0].policy.model))
+        tables = credited(batch, names, folder, bench, component_of(weights_of))
+        found = yields(grown, tables[names[0]])
         value = {**_figures(grown), "yields": [asdict(each) for each in found], "run_dir": str(folder.path)}
         save_result(folder.path, value)
     result(value, _told(value, found), json)
@@ -113,6 +138,20 @@ def _draws(branch: str, team: Graph, pairs: int | None) -> dict[str, int]:
             "fix: --branch 4,3,3"
         )
     return draws
+
+
+def _weights(reward: str) -> dict[str, float]:
+    """Reward components and what they weigh."""
+    found: dict[str, float] = {}
+    for word in filter(None, reward.split(",")):
+        name, _, number = word.partition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            found[name] = nan
+        if not isfinite(found[name]):
+            raise BadInput(f"--reward {word!r}: expected NAME=NUMBER, such as task=1,tokens=0.4")
+    return found
 
 
 def _one_number(draws: Mapping[str, int], mode: Mode, pairs: int | None) -> int:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from orchestra.credit.credit import Scored, Table
-from orchestra.credit.nested_mean import nested_mean
+from orchestra.credit.credit import Table
 from orchestra.engine import Aligned, Best, Branch, Full, Spoken, grow
 from orchestra.engine.door import Call
 from orchestra.engine.run import run_id
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark
 from orchestra.evaluation.evaluate import Progress, each, leaf_scores
+from orchestra.evaluation.rewards import credited, earned
 from orchestra.evaluation.tree_search import Search, search
 from orchestra.team import Agent, Team
 from orchestra.trajectory.journal import Journal
@@ -138,13 +138,7 @@ async def contrast(
 
 def credit(trajectories: Sequence[Trajectory], benchmark: Benchmark, folder: Run, rule: str = "strict") -> list[Table]:
     """Scores every leaf, assigns nested-mean credit, and saves it beside the trajectories as `nested_mean`."""
-    batch = [
-        Scored(tree, tuple({"task": getattr(found, rule)} for found in leaf_scores(tree, benchmark)))
-        for tree in trajectories
-    ]
-    tables = list(nested_mean("task")(batch))
-    folder.annotate("nested_mean", {tree.id: table for tree, table in zip(trajectories, tables, strict=True)})
-    return tables
+    return credited(earned(trajectories, benchmark, rule), ["nested_mean"], folder, benchmark)["nested_mean"]
 
 
 def yields(trajectories: Sequence[Trajectory], tables: Sequence[Table], over: float = 0.5) -> list[Yield]:

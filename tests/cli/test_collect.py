@@ -62,3 +62,32 @@ def test_a_mode_with_one_number_of_draws_refuses_two(orchestra) -> None:
     Path("s.txt").write_text("It is 4.\n")
     refused = orchestra(*COLLECT, "--n", "1", "--branch", "2,1,1", "--mode", "best")
     assert refused.code == 2 and "one number of draws" in refused.err
+
+
+def test_rules_and_rewards(orchestra) -> None:
+    Path("s.txt").write_text("It is 4.\n")
+    words = (*COLLECT, "--n", "2", "--branch", "2", "--out", "c", "--credit", "group_relative,verdict,nested_mean")
+    assert orchestra(*words, "--reward", "task=1,tokens=0.5,readability=0").json["trajectories"] == 2
+    with open_run(Path("c")) as run:
+        (tree, _) = run.trajectories()
+        tables = {name: run.annotations(name)[tree.id] for name in ("group_relative", "verdict", "nested_mean")}
+    # nothing is right, and every leaf is as long as the longest
+    assert {row.value for row in tables["nested_mean"].values()} == {-0.5}
+    assert {row.advantage for row in tables["group_relative"].values()} == {0.0}
+    verdicts = {d.role for d in tree.decisions if tables["verdict"][d.key].value is not None}
+    assert verdicts == {"verifier"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--credit", "nested_men"), "did you mean 'nested_mean'"),
+        (("--credit", "soft,soft"), "different credit rules"),
+        (("--reward", "task"), "expected NAME=NUMBER"),
+        (("--reward", "tokns=1"), "did you mean 'tokens'"),
+    ],
+)
+def test_rules_and_rewards_that_there_are_not(words: tuple[str, ...], said: str, orchestra) -> None:
+    Path("s.txt").write_text("It is 4.\n")
+    refused = orchestra(*COLLECT, "--n", "1", *words)
+    assert refused.code == 2 and said in refused.err and refused.err.count("\n") == 1
