@@ -10,7 +10,7 @@ BENCH ?= $(wildcard scripts/bench/[a-z]*.py)
 
 BIN := .venv/bin
 READY := .venv/.ready
-EXTRAS := dev,train,fast,population,plot
+EXTRAS := dev,train,fast,population,plot,evals
 REBUILT := tests/topologies tests/evaluation tests/packaging/test_readme.py \
 	$(patsubst %,tests/engine/test_%.py,cases dylan question fork stops review) \
 	$(patsubst %,tests/cli/test_%.py,run fork eval)
@@ -53,7 +53,7 @@ format: $(READY) ## rewrite what `make check` would complain of, where that is s
 	$(BIN)/ruff format
 
 bench: $(READY) ## measure beside the peers
-	@set -e; for file in $(BENCH); do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in $(BENCH); do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file; done
 
 doctor: $(READY) ## look at the installation
 	$(BIN)/orchestra doctor

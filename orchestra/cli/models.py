@@ -1,4 +1,4 @@
-"""`orchestra models`: what --model takes, and what of it is on this machine."""
+"""`orchestra models`: what --model takes, what of it is on this machine, and how fast it is here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestra.cli.bench import bench
 from orchestra.cli.output import Json, result
 from orchestra.cli.screen import columns
 from orchestra.errors import missing_extra
@@ -51,4 +52,5 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="The models of this machine.")
     group.command("list")(listed)
     group.command()(pull)
+    group.command()(bench)
     app.add_typer(group, name="models")

@@ -60,6 +60,14 @@ class TeamOptions:
     policy: Annotated[
         list[str], typer.Option(metavar="DIR/NAME", help="One trained policy; goes before --adapters.")
     ] = field(default_factory=list)
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keeps what models answer in this file, and asks for nothing twice."),
+    ] = None
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Records the model as a cassette, to be replayed by --model cassette:FILE."),
+    ] = None
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest reply of every role.")] = None
     temperature: Annotated[float | None, typer.Option(min=0.0, help="Of every role; 0 is greedy.")] = None
     stop: Annotated[

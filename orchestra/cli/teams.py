@@ -22,10 +22,11 @@ from orchestra.errors import BadInput, UnknownName
 from orchestra.models import names
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
-from orchestra.team import Role, Team
+from orchestra.team import AnswerOf, Role, Team
 from orchestra.team.saving.changes import Changes, policies_of, read
 from orchestra.team.saving.patch import patch
 
+NUMBERS = AnswerOf("number")
 SAVED = (".json", ".yaml", ".yml")
 
 
@@ -46,15 +47,23 @@ class Plan:
         return self.make({policy: Policy(policy, mute) for policy in self.models})
 
 
-def plan(team: str, options: TeamOptions, *, own: Mapping[str, Role[Any]] | None = None) -> Plan:
-    """The plan of TEAM. A role in `own` stands for that of its name. Raises BadInput for whatever cannot be done."""
+def plan(
+    team: str, options: TeamOptions, *, own: Mapping[str, Role[Any]] | None = None, answers: AnswerOf = NUMBERS
+) -> Plan:
+    """The plan of TEAM. A role in `own` stands for that of its name; all roles give `answers`, but for those of a
+    finished team. Raises BadInput for whatever cannot be done.
+    """
     for file in options.imports:
         shelf.execute(file)
     if Path(team).suffix in SAVED:
         made = _saved(Path(team), options)
     else:
         found = shelf.topology(team)
-        made = _ready(team, found, options) if isinstance(found, Team) else _filled(team, found, options, own or {})
+        made = (
+            _ready(team, found, options)
+            if isinstance(found, Team)
+            else _filled(team, found, options, own or {}, answers)
+        )
     for file in options.patch:
         made = _patched(made, read(file), options.model)
     for model in made.models.values():
@@ -64,7 +73,7 @@ def plan(team: str, options: TeamOptions, *, own: Mapping[str, Role[Any]] | None
 
 
 def _saved(path: Path, options: TeamOptions) -> Plan:
-    _refuse(str(path), options, allowed=("model", "adapters", "policy"))
+    _refuse(str(path), options, allowed=("model", "adapters", "policy", "cache", "record"))
     sketch = Team.load(path, Scripted(()))
     policies = {agent.policy.name: options.model for agent in sketch.agents()}
     return Plan(str(path), policies, lambda bound: Team.load(path, bound))
@@ -89,10 +98,12 @@ def _refuse(team: str, options: TeamOptions, allowed: Sequence[str]) -> None:
         raise BadInput(f"{team} is a finished team, which {', '.join(refused)} cannot change; fix: leave that out")
 
 
-def _filled(name: str, topology: Callable[..., Team], options: TeamOptions, own: Mapping[str, Role[Any]]) -> Plan:
+def _filled(
+    name: str, topology: Callable[..., Team], options: TeamOptions, own: Mapping[str, Role[Any]], answers: AnswerOf
+) -> Plan:
     signature = _signature(name, topology)
     slots = list(slots_of(signature))
-    casts = casts_of(name, topology, slots, options, own)
+    casts = casts_of(name, topology, slots, options, own, answers)
     chosen = _chosen(name, signature, slots, options.option)
     models = {cast.policy(options.model): cast.model for parts in casts.values() for cast in parts}
 

@@ -1,9 +1,13 @@
-"""From raw option scores to a distribution over the options: pure arithmetic, shared by whoever chooses.
+"""From raw option scores to a distribution over the options, and how far such a distribution may be believed: pure
+arithmetic, shared by whoever chooses.
 
 A raw summed log-probability also says how likely an option is in itself, and where it stood in the list. The
 corrections here take both away before the softmax: contextual calibration (Zhao et al. 2021, arXiv 2102.09690; here
 the difference of log-probabilities, their diagonal W = 1 / p(option | content-free prompt)) and the mean over orders
 of the options.
+
+Whether probabilities mean what they say is measured by the expected calibration error (Naeini et al. 2015, Guo et al.
+2017, arXiv 1706.04599) over bins of equal mass (Nixon et al. 2019, arXiv 1904.01685), and by the score of Brier 1950.
 """
 
 from __future__ import annotations
@@ -96,3 +100,46 @@ def rotations(request: Request) -> tuple[Request, ...]:
             lines[at] = line
         turned.append(replace(request, messages=(*request.messages[:-1], (role, "\n".join(lines)))))
     return tuple(turned)
+
+
+def calibration_error(confidences: Sequence[float], right: Sequence[bool], bins: int = 15) -> float:
+    """Mean distance between confidence and accuracy in bins of equally many answers, weighted by their number; 0 to 1.
+
+    Equal confidences share a bin, so the order of the answers does not matter. Raises BadInput for no answers, and for
+    confidences outside of 0 to 1. Upward biased where bins hold few answers.
+
+    >>> round(calibration_error([0.9, 0.9, 0.9, 0.9], [True, True, True, False]), 9)  # sure of 90 %, right in 75 %
+    0.15
+    """
+    _check_answers(len(confidences), len(right), confidences)
+    if bins < 1:
+        raise BadInput(f"expected at least one bin, got {bins!r}")
+    groups: dict[float, list[bool]] = {}
+    for confidence, hit in sorted(zip(confidences, right, strict=True)):
+        groups.setdefault(confidence, []).append(hit)
+    gaps, passed = [0.0] * bins, 0
+    for confidence, hits in groups.items():
+        middle = passed + len(hits) / 2  # the bin of a group is that of its middle rank
+        gaps[min(int(bins * middle / len(right)), bins - 1)] += sum(hits) - confidence * len(hits)
+        passed += len(hits)
+    return math.fsum(map(abs, gaps)) / len(right)
+
+
+def brier(rows: Sequence[Sequence[float]], truths: Sequence[int]) -> float:
+    """Mean squared distance between the probabilities of the options and the truth, summed over the options: 0 to 2.
+
+    `truths`: the index of the right option of each row. Raises BadInput as `calibration_error` does.
+
+    >>> brier([(1.0, 0.0), (0.5, 0.5)], [0, 1])
+    0.25
+    """
+    _check_answers(len(rows), len(truths), [p for row in rows for p in row])
+    told = zip(rows, truths, strict=True)
+    return math.fsum((p - (at == truth)) ** 2 for row, truth in told for at, p in enumerate(row)) / len(rows)
+
+
+def _check_answers(answers: int, outcomes: int, probabilities: Sequence[float]) -> None:
+    if not answers or answers != outcomes:
+        raise BadInput(f"expected as many outcomes as answers, and at least one, got {outcomes} of {answers}")
+    if wrong := [p for p in probabilities if not 0.0 <= p <= 1.0]:
+        raise BadInput(f"expected probabilities from 0 to 1, got {wrong[0]!r}")

@@ -42,14 +42,15 @@ class Cassette:
         """To replay takes no model: the one given is left alone. Raises as `tape.read` and `tape.Tape` do."""
         if mode not in ("record", "replay"):
             raise BadInput(f"expected mode 'record' or 'replay', got {mode!r}")
-        self._path, self._model, self._tape = path, None, None
+        self._path, self._tape = path, None
+        self.inner: Model | None = None
         if mode == "replay":
             label, rows = read(path)
         elif model is None:
             raise BadInput(f"expected a model to record at {path}, got None; fix: pass it, or mode='replay'")
         else:
             label = Label(SCHEMA, model.name, tuple(sorted(model.capabilities)), hasattr(model, "encode"))
-            self._model, self._tape = model, Tape(path, label)
+            self.inner, self._tape = model, Tape(path, label)
             rows = self._tape.rows
         self.name = label.model
         self.capabilities = frozenset(label.capabilities)
@@ -68,7 +69,7 @@ class Cassette:
     def weights(self, adapter: str = "") -> str:
         """As recorded. Raises Drift, while recording, where the weights are no longer those of the cassette."""
         asked = Request((), adapter=adapter)
-        now = self._model.weights(adapter) if self._model else ""
+        now = self.inner.weights(adapter) if self.inner else ""
         recorded = self._fact("weights", asked, lambda model: now)
         if now and now != recorded:
             raise Drift(
@@ -94,22 +95,22 @@ class Cassette:
         """What stays the same however often it is asked: recorded once."""
         with self._lock:
             if (call, asked) not in self._rows:
-                if self._model is None:
+                if self.inner is None:
                     raise self._miss(call, asked)
-                self._keep([_row(call, asked, ask(self._model))])
+                self._keep([_row(call, asked, ask(self.inner))])
             return _outcome(self._rows[call, asked][0])
 
     async def _answers(
         self, call: Call, requests: Sequence[Request], ask: Callable[[Model], Awaitable[Sequence[T]]]
     ) -> Sequence[T]:
         asked = [replace(request, adapter=self.weights(request.adapter)) for request in requests]
-        if self._model is None:
+        if self.inner is None:
             with self._lock:
                 return [_outcome(row) for row in [self._next(call, one) for one in asked]]
         for request in requests:
             self.count(request)  # a replay may want to know, whether or not this run did
         try:
-            made = await ask(self._model)
+            made = await ask(self.inner)
         except CallFailed as error:
             self._keep([Row(call, one, failure=str(error)) for one in asked])
             raise

@@ -6,7 +6,9 @@ once. What `local.lora` refuses is refused here: an adapter is merged whole or n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -52,6 +54,12 @@ def merged(folder: Path, adapter: Path | None = None) -> dict[str, Tensor]:
         if update is not None:
             tensors[place.names[0] + ENDING] += update.up @ update.down
     return tensors
+
+
+def rounded(tensors: Mapping[str, Tensor], dtype: Literal["float32", "bfloat16"]) -> dict[str, Tensor]:
+    """The tensors in that number format."""
+    kind = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+    return {name: tensor.to(kind).contiguous() for name, tensor in tensors.items()}
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:

@@ -28,6 +28,7 @@ Call = Literal["generate", "score", "count", "encode", "weights"]
 Encoded = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]
 
 SCHEMA = 1
+FIX = "restore the cassette from a copy, or record it again"
 OUTCOMES = {"generate": "completion", "score": "scores", "count": "tokens", "encode": "ids", "weights": "weights"}
 """The field of a Row that holds the outcome of each call, where it did not fail."""
 
@@ -79,10 +80,10 @@ def read(path: Path) -> tuple[Label, list[Row]]:
         raise BadData(f"expected a cassette, got {error.strerror} at {path}; fix: record it first") from error
     if not lines:
         raise BadData(f"expected a cassette, got a file without a whole line at {path}; fix: record it again")
-    label = _read(lines[0], Label, f"{path}:1")
+    label = decoded(lines[0], Label, f"{path}:1", FIX)
     if label.schema != SCHEMA:
         raise BadData(f"{path} has schema {label.schema!r}, this version reads {SCHEMA}; fix: upgrade orchestra-teams")
-    return label, [_read(line, Row, f"{path}:{number}") for number, line in enumerate(lines[1:], 2)]
+    return label, [decoded(line, Row, f"{path}:{number}", FIX) for number, line in enumerate(lines[1:], 2)]
 
 
 class Tape:
@@ -110,7 +111,7 @@ class Tape:
 
     def append(self, rows: Sequence[Row]) -> None:
         """Raises BadData for what JSON does not hold, Unavailable where the disk refuses."""
-        self._append([_line(row) for row in rows])
+        self._append([encoded(row) for row in rows])
 
     def close(self) -> None:
         """Lets others record. What was appended needs no closing."""
@@ -118,7 +119,7 @@ class Tape:
 
     def _opened(self, label: Label) -> list[Row]:
         if not self._path.exists() or not self._path.stat().st_size:
-            self._append([_line(label)])
+            self._append([encoded(label)])
             return []
         found, rows = read(self._path)
         if found != label:
@@ -135,26 +136,35 @@ class Tape:
             raise Unavailable(f"cannot write {self._path}: {error.strerror}; fix: free space") from error
 
 
-def _line(row: Label | Row) -> bytes:
+def name(call: Call, asked: Request) -> str:
+    """Digest of what was asked; a field of Request that comes later, at its default, does not change it."""
+    return digest(canonical(_body(Row(call, asked))))
+
+
+def encoded(row: Label | Row) -> bytes:
+    """The line of a row, its newline included. Raises BadData for what JSON does not hold."""
     try:
-        (body,) = _ADAPTERS[type(row)].dump_python((row,), mode="json", exclude_defaults=True)
+        body = _body(row)
         return f"{canonical({'check': digest(canonical(body)), 'row': body})}\n".encode()
     except ValueError as error:  # NaN and infinity, lone surrogates
         raise BadData(f"expected finite numbers and Unicode text, got {error} in {row!r:.200}") from error
 
 
-def _read(line: bytes, kind: type[T], where: str) -> T:
+def decoded(line: bytes, kind: type[T], where: str, fix: str) -> T:
+    """The row of a line. Raises Damaged, naming the place and what to do, unless it is just as it was written."""
     try:
         found = json.loads(line)
         body = canonical(found["row"])
         if found["check"] != digest(body):
-            raise Damaged(
-                f"{where} does not match its checksum; fix: restore the cassette from a copy, or record it again"
-            )
+            raise Damaged(f"{where} does not match its checksum; fix: {fix}")
         value: T = _ADAPTERS[kind].validate_json(f"[{body}]")[0]
     except (ValueError, TypeError, LookupError, ValidationError) as error:
         reason = " ".join(str(error).split())
-        raise Damaged(f"{where} is no line of a cassette: {reason:.200}; fix: restore it from a copy") from error
+        raise Damaged(f"{where} is no {kind.__name__.lower()} of ours: {reason:.200}; fix: {fix}") from error
     if isinstance(value, Row) and not value.failure and getattr(value, OUTCOMES[value.call]) in (None, ""):
-        raise Damaged(f"{where} has no outcome of its call {value.call!r}; fix: restore the cassette from a copy")
+        raise Damaged(f"{where} has no outcome of its call {value.call!r}; fix: {fix}")
     return value
+
+
+def _body(row: Label | Row) -> Any:
+    return _ADAPTERS[type(row)].dump_python((row,), mode="json", exclude_defaults=True)[0]

@@ -1,16 +1,12 @@
-"""The fast back-end beside the default one: the same prompts, how far the words differ, how right both are, how fast.
+"""How far the fast back-end's words are from the default's, and how right both are; how fast is in `models.py`.
 
-Rates are generated tokens over the whole time, prompts included, of sampled requests; the systems take turns and
-medians are shown, since rates move with the machine's other load. `static` is transformers' `generate` in bf16 on
-left-padded batches of 64 whose replies never end early. Parity is told on prompts of `arith`: equal prompt ids; how
-often the likeliest first token is the same; and, for each reply of the default back-end, the difference of the two
-log-probabilities of all of it, a token. Accuracy is greedy, flexible, on held-out items, paired: not worse where the
-interval of fast - default lies above -MARGIN. A task of it:
+Parity is told on prompts of `arith`: equal prompt ids; how often the likeliest first token is the same; and, for each
+reply of the default back-end, the difference of the two log-probabilities of all of it, a token. Accuracy is greedy,
+flexible, on held-out items, paired: not worse where the interval of fast - default lies above -MARGIN. A task of it:
 
     Task(id="arith/add2/test/40+96", prompt="What is 40 + 96?", gold="136", kind="number", family="add2", split="test")
 
-    python -m scripts.bench.fast [--model smollm2] [--rows 64 256] [--turns 3] [--items 400] [--prompts 100]
-                                 [--threads 2] [--json]
+    python scripts/bench/fast.py [--model smollm2] [--items 400] [--prompts 100] [--threads 2] [--json]
 """
 
 from __future__ import annotations
@@ -21,8 +17,6 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,12 +28,9 @@ from orchestra.models.fast import FastModel
 from orchestra.models.local import LocalModel
 from orchestra.models.model import Model
 from orchestra.types import Completion, Request
-from scripts.bench.decode import System, measure, requests, transformers_batch
 
 MARGIN = 0.03
 """Of accuracy: more than this is worse."""
-STATIC = 64
-"""Rows of a static batch."""
 SOLVED = (
     ("user", "What is 21 + 16?"),
     ("assistant", "21 + 16 = 37"),
@@ -51,23 +42,6 @@ REPLY = 16
 """Tokens of a reply to an item, at most."""
 
 Models = dict[str, Model]
-
-
-def rates(models: Models, folder: Path, rows: int, tokens: int, turns: int) -> dict[str, float]:
-    """Median tokens/s of each back-end and of static batches on the same number of requests."""
-    systems = {"static": transformers_batch(folder, min(rows, STATIC))}
-    systems |= {name: together(model) for name, model in models.items()}
-    return measure(systems, lambda _, turn: requests(rows, tokens, [""], turn), turns)
-
-
-def together(model: Model) -> System:
-    """One task a request, as agents ask."""
-
-    async def crowd(asked: Sequence[Request]) -> int:
-        replies = await asyncio.gather(*(model.generate([request]) for request in asked))
-        return sum(len(completion.output_ids or ()) for (completion,) in replies)
-
-    return lambda asked: asyncio.run(crowd(asked))
 
 
 def parity(models: Models, prompts: int) -> dict[str, float]:
@@ -130,9 +104,6 @@ def top(made: Completion) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2")
-    parser.add_argument("--rows", type=int, nargs="+", default=[64, 256])
-    parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--items", type=int, default=400)
     parser.add_argument("--prompts", type=int, default=100)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -147,8 +118,6 @@ def main() -> None:
         "parity": lambda: parity(models, options.prompts),
         "accuracy": lambda: accuracy(models, options.items),
     }
-    for rows in options.rows:
-        parts[f"tokens/s, {rows} rows"] = partial(rates, models, folder, rows, options.tokens, options.turns)
     found = {}
     for title, part in parts.items():
         found[title] = part()

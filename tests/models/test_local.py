@@ -14,10 +14,11 @@ from transformers import AutoModelForCausalLM
 
 from orchestra.errors import BadInput, CallFailed
 from orchestra.models import tiny
-from orchestra.models.local import LocalModel
+from orchestra.models.local import LocalModel, worker
 from orchestra.models.local.network import Network
 from orchestra.models.local.prefill import CHUNK, Prefill, Prompt
-from orchestra.models.local.sampling import sample
+from orchestra.models.local.sampling import Sampled, sample
+from orchestra.models.local.statistics import Tally
 from orchestra.models.noise import uniform
 from orchestra.types import Completion, Key, Request
 
@@ -232,6 +233,27 @@ def test_a_failing_network_reaches_all_waiters_and_the_model_goes_on(model: Loca
     assert ask(model, ASK)[0].output_ids == before.output_ids
 
 
+@pytest.mark.parametrize("change", [lambda rows: rows[1:], lambda rows: [*rows, rows[0]]])
+def test_tokens_too_few_or_too_many_fail_all_and_shift_none(model: LocalModel, monkeypatch, change) -> None:
+    """Replies of one token: each would be complete, with the token of another, before the difference is seen."""
+
+    def drawn(*args) -> Sampled:
+        made = sample(*args)
+        return Sampled(*(change(column) for column in made))
+
+    asked = [replace(ASK, max_tokens=1, seed=seed) for seed in range(3)]
+    before = [reply.output_ids for reply in ask(model, *asked)]
+    monkeypatch.setattr(worker, "sample", drawn)
+
+    async def three() -> list:
+        return await asyncio.gather(*(model.generate([one]) for one in asked), return_exceptions=True)
+
+    for failed in asyncio.run(three()):
+        assert isinstance(failed, CallFailed)
+    monkeypatch.undo()
+    assert [reply.output_ids for reply in ask(model, *asked)] == before
+
+
 def test_callers_on_several_event_loops_share_the_model(model: LocalModel) -> None:
     got: dict[int, Completion] = {}
     threads = [
@@ -271,9 +293,11 @@ def test_a_cached_prefix_has_the_same_bits() -> None:
             for p, d in f.items()
         }
 
-    alone = {p: s for prompt in prompts for p, s in states(Prefill(network, keep=1 << 20), [[prompt]]).items()}
+    alone = {
+        p: s for prompt in prompts for p, s in states(Prefill(network, keep=1 << 20, tally=Tally()), [[prompt]]).items()
+    }
     for keep in (1 << 20, 1):
-        prefill = Prefill(network, keep=keep)
+        prefill = Prefill(network, keep=keep, tally=Tally())
         for batches in ([prompts], [prompts[::-1]], [[prompt] for prompt in prompts]):
             got = states(prefill, batches)
             assert got.keys() == alone.keys()

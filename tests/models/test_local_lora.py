@@ -75,6 +75,16 @@ def test_mixed_adapters_equal_peft(model: LocalModel, folder: Path) -> None:
     assert len({reply.logprobs[0] for reply in replies[:4]}) == 4, "a control: the adapters differ"
 
 
+def test_adapters_share_no_prefix(folder: Path) -> None:
+    """Keys and values of one adapter's prompt are never those of another's, nor of the base."""
+    model = LocalModel(tiny.ensure(), name="tiny")
+    asked = [replace(ASK, adapter=str(folder / name) if name else "") for name in ("", "all", "some", "all", "")]
+    asyncio.run(model.generate(asked))
+    assert model.statistics().computed == 3 * model.count(ASK)
+    assert model.statistics().asked == 5 * model.count(ASK)
+    model.close()
+
+
 def test_a_changed_file_is_read_again(model: LocalModel, copy: Path, folder: Path) -> None:
     asked = replace(ASK, adapter=str(copy))
     before, weights = asyncio.run(model.generate([asked]))[0], model.weights(str(copy))

@@ -1,4 +1,4 @@
-"""The benchmark of the engine: what it prints, how it compares, and that it notices a team that lost an agent."""
+"""The benchmarks of engine and models: what they print, how they compare, and that a lost decision is noticed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts.bench import engine
+from scripts.bench import engine, models
 from scripts.bench.peers import measure
+from scripts.bench.peers.answer import picked
+from scripts.bench.peers.weights import Shape
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "bench" / "engine.py"
@@ -139,3 +141,93 @@ def test_requirements_of_peers_are_pinned(peer: str) -> None:
     lines = (engine.PEERS / f"{peer}.txt").read_text(encoding="utf-8").splitlines()
     assert all(line.count("==") == 1 for line in lines)
     assert {line.partition("==")[0] for line in lines} >= set(engine.PACKAGES[peer])
+
+
+def done(tokens: int, seconds: float, **more: object) -> dict[str, object]:
+    """What a system that answered everything says of itself."""
+    said = {"asked": 100, "computed": 100, "passes": 10, "decisions": 4, "share": 1.0, "peak": 1, "said": []}
+    return said | {"tokens": tokens, "seconds": seconds} | more
+
+
+ROOFS = {"bandwidth": 1e3, "bf16": 1e6, "int8": 2e6}
+FEW = Shape(body=100, head=10)
+
+
+def test_models_are_compared_by_medians_of_their_rates() -> None:
+    case = models.Case("case", "decisions", 4, goal=models.Goal("static", 2.5, 4))
+    taken = {
+        "sequential": [done(10, 1.0, share=0.25)] * 3,
+        "static": [done(100, 1.0), done(100, 100.0), done(120, 1.0)],
+        "default": [done(250, 1.0, computed=25), done(500, 1.0, computed=25), done(1, 1.0, computed=25)],
+        "fast": [done(399, 1.0)],
+    }
+    sequential, static, default, fast = models.rows(case, taken, ROOFS, FEW)
+    assert (sequential.rate, sequential.seconds) == (10.0, 4.0), "seconds are those of the whole case"
+    assert (static.rate, static.to_sequential, static.to_static, static.goal) == (100.0, 10.0, 1.0, None)
+    assert (default.rate, default.to_static, default.reused) == (250.0, 2.5, 0.75)
+    assert (default.goal, default.met) == (">= 2.5x static", True)
+    assert (fast.goal, fast.met) == (">= 4x static", False)
+    assert models.rows(case, {"fast": taken["fast"]}, ROOFS, FEW)[0].goal is None, "no goal without its peer"
+
+
+@pytest.mark.parametrize(
+    ("passes", "computed", "tokens", "weight", "products", "wanted"),
+    [
+        (10, 1, 1, 2.0, "bf16", ("memory", 10 * 110 * 2 / 1e3)),
+        (10, 1, 1, 1.0, "bf16", ("memory", 10 * 110 / 1e3)),
+        (1, 10_000, 100, 2.0, "bf16", ("products", 2 * (100 * 10_100 + 10 * 100) / 1e6)),
+        (1, 10_000, 100, 2.0, "int8", ("products", (100 * 10_100 + 10 * 100) / 1e6)),
+    ],
+)
+def test_the_roofline_is_the_longer_of_weights_read_and_products(
+    passes: int, computed: int, tokens: int, weight: float, products: str, wanted: tuple[str, float]
+) -> None:
+    said = done(tokens, 1.0, passes=passes, computed=computed)
+    name, seconds = models.limit(models.System("", "", weight, products), said, ROOFS, FEW)
+    assert (name, seconds) == (wanted[0], pytest.approx(wanted[1]))
+
+
+def test_other_decisions_are_picked_in_each_turn() -> None:
+    turns = [picked(range(64), 4 / 64, turn) for turn in range(16)]
+    assert all(len({*turn}) == 4 for turn in turns)
+    assert {one for turn in turns for one in turn} == {*range(64)}
+    assert picked([7], 0.01, 3) == [7] and picked("abc", 1.0, 0) == ["a", "b", "c"]
+
+
+class Canned:
+    """A child that says the same of itself in every turn, or fails in one of them."""
+
+    def __init__(self, fails_in: int | None = None) -> None:
+        self.orders: list[dict[str, object]] = []
+        self.fails_in = fails_in
+
+    def __call__(self, order: dict[str, object]) -> dict[str, object]:
+        self.orders.append(order)
+        if order["turn"] == self.fails_in:
+            raise RuntimeError("out of memory")
+        return done(5, 1.0, said=[[[1, 2], 0]] * 8)
+
+
+def test_peers_are_given_what_ours_asked_and_may_fail() -> None:
+    running = {name: Canned() for name in ("sequential", "static", "default")} | {"compiled": Canned(fails_in=2)}
+    taken, missing = models.take_turns(models.CASES[0], running, 2)
+    assert {name: len(turns) for name, turns in taken.items()} == {"sequential": 2, "static": 2, "default": 2}
+    assert missing == [models.Missing("compiled", "decisions-1", "out of memory")]
+    assert [order["asked"] for order in running["static"].orders] == [[[[1, 2], 0]] * 8] * 3
+    assert [order["share"] for order in running["sequential"].orders] == [0.5] * 3
+    assert all("asked" not in order for order in running["default"].orders)
+    with pytest.raises(SystemExit, match="default: out of memory"):
+        models.take_turns(models.CASES[0], {"default": Canned(fails_in=1)}, 2)
+
+
+@pytest.mark.slow
+def test_the_models_answer_in_processes_of_their_own() -> None:
+    command = [sys.executable, "-m", "scripts.bench.models", "--quick", "--json"]
+    cases = ["--systems", "static,default", "--only", "decisions-8,adapters-3"]
+    said = json.loads(subprocess.run([*command, *cases], capture_output=True, text=True, cwd=ROOT, check=True).stdout)
+    assert [(row["case"], row["system"]) for row in said["rows"]] == [
+        (case, system) for case in ("decisions-8", "adapters-3") for system in ("static", "default")
+    ]
+    assert all(row["rate"] > 0 and row["peak"] > 1 << 27 and 0 < row["roofline"] < 1 for row in said["rows"])
+    assert [row["reused"] > 0 for row in said["rows"]] == [False, True] * 2
+    assert said["missing"] == []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from orchestra.models.fast.blocks import NOWHERE, SIZE, Blocks, Lease
+from orchestra.models.fast.blocks import NOWHERE, SIZE, Blocks, Copy, Lease
 from orchestra.models.fast.network import Piece
 from orchestra.models.local.row import Row
 from orchestra.models.local.scoring import Options
@@ -65,6 +65,11 @@ class Job:
         """Blocks that it takes where none of its prompt is known."""
         shared = (len(self.item.prompt.ids) - 1) // SIZE
         return shared + sum(-(-part.longest // SIZE) - shared for part in self.parts)
+
+    @property
+    def copies(self) -> list[Copy]:
+        """What must be copied before it begins."""
+        return [part.lease.copy for part in self.parts if part.lease.copy is not None]
 
     def open(self, blocks: Blocks, weights: str) -> None:
         for part in self.parts:

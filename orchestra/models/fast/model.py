@@ -31,6 +31,7 @@ from orchestra.models.local.prefill import Prompt
 from orchestra.models.local.render import Renderer
 from orchestra.models.local.row import Row
 from orchestra.models.local.scoring import Options
+from orchestra.models.local.statistics import Statistics
 from orchestra.models.merging import adapter_digest, adapter_files
 from orchestra.models.model import Scores
 from orchestra.models.progress import reporting
@@ -75,7 +76,7 @@ class FastModel:
         self._cache = Cache(first.compiled, blocks)
         first.join(self._cache)
         self._networks[first.name] = first
-        worker = Worker(self._renderer, self._shape.ends, blocks=blocks, rows=rows)
+        worker = Worker(self._renderer, self._shape.ends, self._cache, blocks=blocks, rows=rows)
         self._worker = worker
         self._finalizer = weakref.finalize(self, worker.close)
 
@@ -86,6 +87,11 @@ class FastModel:
     def weights(self, adapter: str = "") -> str:
         """Digest of base weights, adapter, tokenizer, chat template, quantisation and engine."""
         return self._named(self._digest(adapter) if adapter else "")
+
+    def statistics(self) -> Statistics:
+        """What was computed since the model was loaded, and what was reused; each option of a score is a sequence with
+        the prompt before it."""
+        return self._worker.tally.taken()
 
     def count(self, request: Request) -> int:
         """Exact prompt tokens."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from orchestra.errors import CallFailed
-from orchestra.models.fast.blocks import SIZE
+from orchestra.models.fast.blocks import SIZE, Copy
 from orchestra.models.fast.graph import language_model
 from orchestra.models.fast.quantised import Weights
 from orchestra.models.fast.runtime import ov
@@ -60,6 +60,19 @@ class Cache:
                 _, *block = port.partial_shape
                 shape = ov.Shape([count, *(size.get_length() for size in block)])
                 self.tensors[port.any_name] = ov.Tensor(port.element_type, shape)
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of one block, all layers together."""
+        return sum(tensor.byte_size // tensor.shape[0] for tensor in self.tensors.values())
+
+    def copy(self, copies: Sequence[Copy]) -> None:
+        """Copies whole blocks; every source is read before a target is written."""
+        if not copies:
+            return
+        sources, targets = np.array(copies).T
+        for tensor in self.tensors.values():
+            tensor.data[targets] = tensor.data[sources]
 
 
 class Network:

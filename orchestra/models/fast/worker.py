@@ -19,12 +19,13 @@ from torch import Tensor
 from orchestra.errors import CallFailed
 from orchestra.models.fast.blocks import Blocks
 from orchestra.models.fast.job import Job, option_scores
-from orchestra.models.fast.network import Network
+from orchestra.models.fast.network import Cache, Network
 from orchestra.models.local.outcome import claimed, fail
 from orchestra.models.local.render import Renderer
 from orchestra.models.local.row import Row
 from orchestra.models.local.sampling import sample
 from orchestra.models.local.scoring import Options
+from orchestra.models.local.statistics import Tally
 
 Item = Row | Options
 
@@ -45,9 +46,10 @@ class Lane:
 class Worker:
     """Queues and thread. `submit` and `close` may be called from any thread."""
 
-    def __init__(self, renderer: Renderer, ends: tuple[int, ...], *, blocks: int, rows: int) -> None:
+    def __init__(self, renderer: Renderer, ends: tuple[int, ...], cache: Cache, *, blocks: int, rows: int) -> None:
         """`ends`: ids that end a reply; `blocks`: of the cache; `rows`: items in flight in a network, at most."""
-        self._renderer, self._ends, self._most = renderer, ends, rows
+        self._renderer, self._ends, self._cache, self._most = renderer, ends, cache, rows
+        self.tally = Tally()
         self._blocks = Blocks(blocks)
         self._room = blocks
         self._lanes: dict[Network, Lane] = {}
@@ -104,28 +106,53 @@ class Worker:
     def _step(self, network: Network, lane: Lane) -> None:
         """One pass over what runs and what can begin."""
         self._leave(lane)
-        self._begin(network, lane)
+        begun = self._begin(network, lane)
         if not lane.running:
             return
         began = time.perf_counter()
         try:
+            self._cache.copy([copy for job in begun for copy in job.copies])
             logits = network([part.piece for job in lane.running for part in job.parts])
+            self._blocks.settle()
             self._advance(lane.running, logits, began)
         except Exception as error:  # noqa: BLE001  (someone waits for an outcome, whatever went wrong)
             fail((job.item for job in lane.running), f"the fast model failed: {error!r}", error)
             self._blocks.forget()
         self._leave(lane)
 
-    def _begin(self, network: Network, lane: Lane) -> None:
-        """Starts what waits, in order, while there is room for the longest that it may become."""
-        tokens = 0
-        while lane.waiting and len(lane.running) < self._most and tokens < FORWARD:
+    def _begin(self, network: Network, lane: Lane) -> list[Job]:
+        """Starts what waits, in order, while there is room for the longest that it may become; what shares a beginning
+        with another that starts now waits one step more, and then copies it."""
+        begun: list[Job] = []
+        later: deque[Job] = deque()
+        tokens, rows = 0, len(lane.running)
+        while lane.waiting and rows + len(begun) < self._most and tokens < FORWARD:
             if lane.waiting[0].needs > self._blocks.room:
-                return
+                break
             job = lane.waiting.popleft()
+            if self._blocks.soon(network.name, job.item.prompt.ids):
+                later.append(job)
+                continue
             job.open(self._blocks, network.name)
+            begun.append(job)
             tokens += sum(len(part.rest) for part in job.parts)
-            lane.running.append(job)
+        lane.waiting = later + lane.waiting
+        self._count(lane.running, begun)
+        lane.running += begun
+        return begun
+
+    def _count(self, running: Sequence[Job], begun: Sequence[Job]) -> None:
+        """The pass that comes next."""
+        parts = [part for job in begun for part in job.parts]
+        self.tally.asked += sum(len(part.prompt) for part in parts)
+        self.tally.computed += sum(len(part.prompt) - part.past for part in parts)
+        if parts:
+            self.tally.prefills[len(parts)] += 1
+        if running:
+            self.tally.steps[len(running)] += 1
+        self.tally.passes += bool(parts or running)
+        self.tally.evictions = self._blocks.evictions
+        self.tally.held(self._blocks.used * self._cache.block_bytes)
 
     def _advance(self, jobs: Sequence[Job], logits: Tensor, began: float) -> None:
         """Gives every reply its next token, and every option its score."""
@@ -152,7 +179,8 @@ class Worker:
         allowed = {index: row.guide.allowed for index, row in enumerate(rows) if row.guide is not None}
         sampled = sample(logits, [row.request.temperature for row in rows], [row.draw() for row in rows], allowed)
         seconds = (time.perf_counter() - began) / shared
-        for (job, row), token, logprob, mask in zip(replies, *sampled, strict=True):
+        drawn = list(zip(replies, *sampled, strict=True))  # whole: no reply takes another's token
+        for (job, row), token, logprob, mask in drawn:
             row.seconds += seconds
             job.parts[0].rest = (token,)
             try:

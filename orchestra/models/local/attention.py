@@ -20,7 +20,7 @@ NAME = "orchestra_slots"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Queries `start:stop` of a span, which look at slots `0:length`."""
+    """Queries `start:stop` of each row of a span, which look at slots `0:length`."""
 
     start: int
     stop: int
@@ -32,15 +32,23 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Span:
-    """Consecutive rows of a batch that share one buffer length."""
+    """Rows of a batch that share one buffer length and bring equally many tokens."""
 
-    rows: slice
+    tokens: slice
+    """Where their tokens are in the batch, one row's behind another's."""
+    count: int
+    """Tokens of a row, T."""
     keys: Tensor
     """(layers, rows, key-value heads, slots, head size), as `values`."""
     values: Tensor
     at: slice | Tensor
     """The slots that this forward writes: the same for all rows, or (rows, T) of them."""
     blocks: tuple[Block, ...]
+
+    def of(self, x: Tensor) -> Tensor:
+        """The span's part (rows, heads, T, D) of a batch (N, heads, 1, D)."""
+        own = x[self.tokens, :, 0]
+        return own.reshape(-1, self.count, *own.shape[1:]).transpose(1, 2)
 
     def write(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Stores the new tokens' (rows, heads, T, D) and returns the whole buffers of this layer."""
@@ -72,18 +80,19 @@ def slot_attention(
     *,
     scaling: float,
     spans: Sequence[Span],
-    **_: Any,
+    **unused: Any,
 ) -> tuple[Tensor, None]:
     """transformers' attention seam: `spans` comes down from the model call; its mask is not used."""
-    out = query.new_empty(query.shape[0], query.shape[2], query.shape[1], query.shape[3])
+    tokens, heads, _, size = query.shape  # a token is a row of its own
+    out = query.new_empty(tokens, heads, size)
     for span in spans:
-        rows = span.rows
-        keys, values = span.write(module.layer_idx, key[rows], value[rows])  # type: ignore[arg-type]
+        queries, rows = span.of(query), out[span.tokens].view(-1, span.count, heads, size)
+        keys, values = span.write(module.layer_idx, span.of(key), span.of(value))  # type: ignore[arg-type]
         for block in span.blocks:
-            queries = query[rows, :, block.start : block.stop]
             seen = keys[:, :, : block.length], values[:, :, : block.length]
-            out[rows, block.start : block.stop] = attend(queries, *seen, block.bias, scaling)
-    return out, None
+            own = slice(block.start, block.stop)
+            rows[:, own] = attend(queries[:, :, own], *seen, block.bias, scaling)
+    return out[:, None], None
 
 
 def grouped(mask: Tensor, heads: int, kv_heads: int, dtype: torch.dtype) -> Tensor:

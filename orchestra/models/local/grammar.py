@@ -6,7 +6,6 @@ stands in its grammar never depends on another reply.
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from orchestra.errors import BadInput, CallFailed, missing_extra
+from orchestra.models.grammar import read
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
@@ -86,21 +86,10 @@ def _source(grammar: str) -> str:
     """The grammar of a Request in llguidance's terms."""
     from llguidance import LLMatcher  # noqa: PLC0415
 
-    try:
-        [(kind, rule)] = json.loads(grammar).items()
-    except (ValueError, AttributeError, RecursionError):  # no JSON, no object, not of one key
-        kind, rule = "", None
-    match kind, rule:
-        case "json_schema", dict():
-            return LLMatcher.grammar_from_json_schema(rule, defaults={"whitespace_pattern": BETWEEN})
-        case "regex", str():
-            return LLMatcher.grammar_from_regex(rule)
-        case "enum", [_, *_] if all(isinstance(text, str) for text in rule):
-            return LLMatcher.grammar_from_regex("|".join(map(re.escape, rule)))
-    raise BadInput(
-        f'expected a grammar {{"json_schema": {{...}}}}, {{"regex": "..."}} or {{"enum": ["...", ...]}} as JSON text, '
-        f"got {grammar!r:.200}"
-    )
+    kind, rule = read(grammar)
+    if kind == "json_schema":
+        return LLMatcher.grammar_from_json_schema(rule, defaults={"whitespace_pattern": BETWEEN})
+    return LLMatcher.grammar_from_regex(rule if kind == "regex" else "|".join(map(re.escape, rule)))
 
 
 def _allowed(matcher: LLMatcher) -> Tensor:

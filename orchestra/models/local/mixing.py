@@ -58,7 +58,7 @@ class Routes:
         self._kept: dict[tuple[int, ...], Tensor] = {}
 
     def assign(self, adapters: Sequence[Adapter | None]) -> None:
-        """One adapter (None: the base alone) for each row of the batch."""
+        """One adapter (None: the base alone) for each token of the batch."""
         needed = {adapter.digest: adapter for adapter in adapters if adapter is not None}
         self._used = bool(needed)
         if not needed:

@@ -25,6 +25,7 @@ from orchestra.models.local.prefill import Prompt
 from orchestra.models.local.render import Renderer
 from orchestra.models.local.row import Row
 from orchestra.models.local.scoring import Options
+from orchestra.models.local.statistics import Statistics
 from orchestra.models.local.worker import Worker
 from orchestra.models.model import Scores
 from orchestra.models.requests import check_fits, check_generate, check_score
@@ -85,6 +86,10 @@ class LocalModel:
         if not self._base:
             self._base = base_digest(self.folder)
         return self._base
+
+    def statistics(self) -> Statistics:
+        """What was computed since the model was loaded, and what was reused."""
+        return self._worker.tally.taken()
 
     def count(self, request: Request) -> int:
         """Exact prompt tokens."""

@@ -57,12 +57,16 @@ class Network:
     def hidden(
         self, ids: Tensor, positions: Tensor, spans: Sequence[Span], adapters: Sequence[Adapter | None]
     ) -> Tensor:
-        """Last hidden states (B, T, H) of tokens (B, T) at these positions, whose keys and values go into the spans."""
+        """Last hidden states (N, H) of tokens (N,) at these positions, whose keys and values go into the spans."""
         self._routes.assign(adapters)
         out = self._decoder(
-            input_ids=ids, position_ids=positions, attention_mask=self._no_mask, use_cache=False, spans=spans
+            input_ids=ids[:, None],  # every token is a row of its own: rows of any lengths share one pass
+            position_ids=positions[:, None],
+            attention_mask=self._no_mask,
+            use_cache=False,
+            spans=spans,
         )
-        return out.last_hidden_state  # type: ignore[no-any-return]
+        return out.last_hidden_state[:, 0]  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits (R, V) of hidden states (R, H)."""

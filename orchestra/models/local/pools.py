@@ -56,7 +56,7 @@ class Pool:
         at = torch.tensor([row.slot for row in self.rows])[:, None]
         bias = self.network.bias((torch.arange(self.length) > at)[:, None])
         block = Block(0, 1, self.length, bias)
-        return Span(slice(start, start + count), self.keys[:, :count], self.values[:, :count], at, (block,))
+        return Span(slice(start, start + count), 1, self.keys[:, :count], self.values[:, :count], at, (block,))
 
 
 class Pools:
@@ -73,6 +73,11 @@ class Pools:
     def rows(self) -> list[Row]:
         """As `batch` orders them."""
         return [row for pool in self._pools.values() for row in pool.rows]
+
+    @property
+    def held(self) -> int:
+        """Bytes of the buffers, with the room in them that no row uses."""
+        return sum(pool.keys.nbytes + pool.values.nbytes for pool in self._pools.values())
 
     def add(self, row: Row, prefilled: Prefilled) -> None:
         self._pool(bucket(row.slot + 1)).add(row, prefilled.keys, prefilled.values)
@@ -99,7 +104,7 @@ class Pools:
                 del self._pools[length]
         spans: list[Span] = []
         for pool in self._pools.values():
-            spans.append(pool.span(spans[-1].rows.stop if spans else 0))
+            spans.append(pool.span(spans[-1].tokens.stop if spans else 0))
         return self.rows, spans
 
     def _pool(self, length: int) -> Pool:

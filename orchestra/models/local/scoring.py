@@ -92,8 +92,9 @@ def _read(network: Network, asked: Sequence[Options], prefilled: Sequence[Prefil
             unseen[row, own, slots] = torch.ones(length, length).triu(1).bool()
             start += length
     block = Block(0, count, base + count, network.bias(unseen))
-    span = Span(slice(0, len(asked)), keys, values, slice(base, base + count), (block,))
-    return network.hidden(ids, positions, [span], [item.prompt.adapter for item in asked])
+    span = Span(slice(0, len(asked) * count), count, keys, values, slice(base, base + count), (block,))
+    adapters = [item.prompt.adapter for item in asked for _ in range(count)]
+    return network.hidden(ids.flatten(), positions.flatten(), [span], adapters).view(len(asked), count, -1)
 
 
 def _sums(item: Options, logits: Tensor) -> list[float]:

@@ -24,6 +24,7 @@ from orchestra.models.local.render import Renderer
 from orchestra.models.local.row import Row
 from orchestra.models.local.sampling import sample
 from orchestra.models.local.scoring import Options, score
+from orchestra.models.local.statistics import Tally
 
 Item = TypeVar("Item", Row, Options)
 
@@ -41,7 +42,8 @@ class Worker:
     ) -> None:
         self._network, self._renderer, self._threads = network, renderer, threads
         self._most_rows, self._most_slots = rows, slots
-        self._prefill = Prefill(network, keep=keep)
+        self.tally = Tally()
+        self._prefill = Prefill(network, keep=keep, tally=self.tally)
         self._pools = Pools(network)
         self._generating: deque[Row] = deque()
         self._scoring: deque[Options] = deque()
@@ -141,11 +143,14 @@ class Worker:
         rows.extend(self._pools.rows)
         began = time.perf_counter()
         batch, spans = self._pools.batch()
-        ids = torch.tensor([[row.output[-1]] for row in batch])
-        positions = torch.tensor([[row.slot] for row in batch])
+        self.tally.passes += 1
+        self.tally.steps[len(batch)] += 1
+        self.tally.held(self._pools.held + self._prefill.held)
+        ids = torch.tensor([row.output[-1] for row in batch])
+        positions = torch.tensor([row.slot for row in batch])
         hidden = self._network.hidden(ids, positions, spans, [row.prompt.adapter for row in batch])
         _share(batch, began)
-        self._advance(batch, hidden[:, 0])
+        self._advance(batch, hidden)
         self._pools.remove([row for row in batch if row.future.done()])
 
     def _prefilled(self, items: Sequence[Item]) -> Iterator[tuple[list[Item], list[Prefilled]]]:
@@ -153,6 +158,7 @@ class Worker:
         askers: dict[Prompt, list[Item]] = defaultdict(list)
         for item in items:
             askers[item.prompt].append(item)
+        self.tally.asked += sum(len(item.prompt.ids) for item in items)
         began = time.perf_counter()
         for ready in self._prefill(list(askers)):
             group = [item for prompt in ready for item in askers[prompt]]
@@ -167,7 +173,7 @@ class Worker:
         allowed = {index: row.guide.allowed for index, row in enumerate(rows) if row.guide is not None}
         sampled = sample(self._network.logits(hidden), temperatures, [row.draw() for row in rows], allowed)
         _share(rows, began)
-        for row, token, logprob, mask in zip(rows, *sampled, strict=True):
+        for row, token, logprob, mask in list(zip(rows, *sampled, strict=True)):  # whole: no row takes another's token
             try:
                 completion = row.accept(token, logprob, mask, self._renderer, self._network.ends)
             except CallFailed as error:  # of its own grammar, and no matter of the others

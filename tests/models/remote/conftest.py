@@ -13,7 +13,7 @@ from tests.models.remote.service import Service
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (OWN, GENERAL, "ORCHESTRA_PRICES"):
+    for name in (OWN, GENERAL, "ORCHESTRA_PRICES", "ORCHESTRA_GRAMMAR"):
         monkeypatch.delenv(name, raising=False)
 
 

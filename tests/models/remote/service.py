@@ -1,4 +1,5 @@
-"""A small model behind the OpenAI protocol: chat and text completions, whole or as events, and echoed prompts.
+"""A small model behind the OpenAI protocol: chat and text completions, whole or as events, and echoed prompts; replies
+held to a grammar in every dialect.
 
 Its words depend on the prompt, and above temperature 0 on the seed, so an answer tells which request it belongs to.
 """
@@ -60,7 +61,7 @@ def answer(asked: Asked) -> bytes:
     chat = asked.path.endswith("/chat/completions")
     prompt = body["prompt"] if not chat else "\n".join(f"{m['role']}: {m['content']}" for m in body["messages"])
     said = words(prompt, body["seed"], body["temperature"], body["max_tokens"])
-    text = " ".join(said)
+    text = held(body) or " ".join(said)
     text = text[: min((text.find(stop) for stop in body.get("stop", ()) if stop in text), default=len(text))]
     finish = "length" if len(said) == body["max_tokens"] else "stop"
     counts = usage(len(prompt.split()), len(said))
@@ -71,6 +72,28 @@ def answer(asked: Asked) -> bytes:
     choice = {"index": 0, "finish_reason": finish, "logprobs": None}
     choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
     return as_json({"id": "1", "object": "x", "choices": [choice], "usage": counts})
+
+
+def held(body: Mapping[str, Any]) -> str:
+    """A reply as the body's grammar has it, "" where there is none; of a regex that its own text matches, that text."""
+    asked = body.get("structured_outputs", {}) | {
+        name.removeprefix("guided_"): rule for name, rule in body.items() if name.startswith("guided_")
+    }
+    if "response_format" in body:
+        asked = {"json": body["response_format"]["json_schema"]["schema"]}
+    seed = body["seed"] if body["temperature"] else 0
+    if "choice" in asked:
+        return asked["choice"][seed % len(asked["choice"])]
+    return asked.get("regex", "") or (json.dumps(instance(asked["json"], seed), indent=1) if "json" in asked else "")
+
+
+def instance(schema: Mapping[str, Any], seed: int) -> Any:
+    """A value of a schema of objects, enums, integers and strings."""
+    if "enum" in schema:
+        return schema["enum"][seed % len(schema["enum"])]
+    if schema["type"] == "object":
+        return {name: instance(inner, seed) for name, inner in schema["properties"].items()}
+    return seed % 10 if schema["type"] == "integer" else schema.get("pattern", "^(?:w\u00e9)$")[4:-2]
 
 
 def echo(index: int, text: str) -> Mapping[str, Any]:
