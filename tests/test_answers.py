@@ -29,25 +29,53 @@ def flexible_right(reply: str, gold: str, kind: AnswerKind, choices: tuple[str, 
     return equal(extract(reply, kind, choices), gold, kind)
 
 
-# Reply, gold, right under the strict rule, right under the flexible rule; the numbers are those of the case list.
+LETTERS = ("A", "B", "C", "D")
+
+# The published tricky cases: reply, gold, kind, choices, right under the strict rule, right under the flexible rule.
+CASES = {
+    "1-thousands": ("#### 1,234", "1234", "number", (), True, True),
+    "2-minus": ("#### -10", "-10", "number", (), True, True),
+    "3-decimals": ("#### 18.00", "18", "number", (), False, True),
+    "4-dots": ("9 + 9 = 18...", "18", "number", (), False, True),
+    "5-marker": ("Answer: 18\n\nLet me double check: it was done in 7 days.", "18", "number", (), False, True),
+    "6-next-question": ("#### 12\nQuestion: and then?\n#### 4", "12", "number", (), True, True),
+    "7-thinking": ("<think>maybe #### 12? no</think>\n#### 18", "18", "number", (), True, True),
+    "8-none": ("I cannot solve this problem.", "0", "number", (), False, False),
+    "9-unicode-minus": ("it changes by \u221210", "-10", "number", (), False, True),
+    "10-first-number": ("#### 18 dollars and 50 cents", "18", "number", (), True, True),
+    "11-dollar": ("#### $18", "18", "number", (), False, True),
+    "12-nested-braces": (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", "text", (), True, True),
+    "13-last-box": (r"\boxed{3} or \boxed{-1}", "-1", "text", (), True, True),
+    "14-box-without-braces": (r"\boxed 5 then \boxed{7}", "7", "text", (), True, True),
+    "15-open-box": (r"\boxed{1", "1", "text", (), False, False),
+    "16-latex-thousands": (r"\boxed{10080}", r"10,\!080", "text", (), True, True),
+    "17-wrapped-letter": (r"\boxed{C}", r"\text{(C)}", "text", (), True, True),
+    "18-unreduced": (r"\boxed{6/8}", "3/4", "text", (), False, False),
+    "19-nothing": ("", "", "text", (), False, False),
+    "20-ruled-out": ("I would rule out (A) and (C). The answer is (B), not (D).", "B", "choice", LETTERS, False, True),
+    "21-last": ("Answer: B\nNo, that is wrong.\nAnswer: D", "D", "choice", LETTERS, True, True),
+    "22-word": ("Answer: Because of X, it is C", "C", "choice", LETTERS, False, True),
+    "23-markup": ("**Answer:** B", "B", "choice", LETTERS, False, True),
+    "23-five-labels": ("Answer: E", "E", "choice", (*LETTERS, "E"), True, True),
+    "24-digit-key": ("Answer: B", "2", "choice", DIGITS, True, True),
+    "25-whole-word": ("I do not know", "no", "choice", YES_NO, False, False),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_published_cases(case: str) -> None:
+    reply, gold, kind, choices, strict, flexible = CASES[case]
+    assert (strict_right(reply, gold, kind, choices), flexible_right(reply, gold, kind, choices)) == (strict, flexible)
+
+
+# More numbers: reply, gold, right under the strict rule, right under the flexible rule.
 NUMBERS = [
-    pytest.param("#### 1,234", "1234", True, True, id="1-thousands"),
-    pytest.param("#### -10", "-10", True, True, id="2-minus"),
-    pytest.param("#### -10", "10", False, False, id="2-minus-dropped"),
-    pytest.param("#### 18.00", "18", False, True, id="3-decimals"),
-    pytest.param("9 + 9 = 18...", "18", False, True, id="4-dots"),
-    pytest.param("Answer: 18\n\nLet me double check: it was done in 7 days.", "18", False, True, id="5-marker-first"),
-    pytest.param("#### 12\nQuestion: and then?\n#### 4", "12", True, True, id="6-next-question"),
-    pytest.param("<think>maybe #### 12? no</think>\n#### 18", "18", True, True, id="7-thinking"),
-    pytest.param("maybe #### 12? no</think>\n#### 18", "18", True, True, id="7-thinking-opened-by-template"),
-    pytest.param("<think>maybe #### 12", "12", False, False, id="7-thinking-never-closed"),
-    pytest.param("I cannot solve this problem.", "0", False, False, id="8-none"),
-    pytest.param("it changes by \u221210", "-10", False, True, id="9-unicode-minus"),
-    pytest.param("#### 18 dollars and 50 cents", "18", True, True, id="10-first-number"),
-    pytest.param("#### $18", "18", False, True, id="11-dollar"),
-    pytest.param(r"so \boxed{12", "12", False, False, id="15-open-box"),
-    pytest.param(r"\boxed{10,\!080}", "10080", False, True, id="16-latex-thousands"),
-    pytest.param("Answer: 6/8", "3/4", False, False, id="18-unreduced"),
+    pytest.param("#### -10", "10", False, False, id="minus-dropped"),
+    pytest.param("maybe #### 12? no</think>\n#### 18", "18", True, True, id="thinking-opened-by-template"),
+    pytest.param("<think>maybe #### 12", "12", False, False, id="thinking-never-closed"),
+    pytest.param(r"so \boxed{12", "12", False, False, id="open-box"),
+    pytest.param(r"\boxed{10,\!080}", "10080", False, True, id="latex-thousands"),
+    pytest.param("Answer: 6/8", "3/4", False, False, id="unreduced"),
     pytest.param("Answer: 3/4", "0.75", False, True, id="reduced-is-a-number"),
     pytest.param("91", "91", True, True, id="nothing-but"),
     pytest.param("34 + 57 is 91.\nAnswer: 91.", "91", True, True, id="answer-line"),
@@ -59,6 +87,12 @@ NUMBERS = [
     pytest.param("a range of 10-20", "20", False, True, id="a-range-has-no-sign"),
     pytest.param("it is 3.14", "14", False, False, id="not-a-part-of-a-number"),
     pytest.param("17", "7", False, False, id="not-a-suffix"),
+    pytest.param("1009", "1000", False, False, id="not-within-one-per-cent"),
+    pytest.param("<answer>17</answer>", "7", False, False, id="no-half-marks-for-a-suffix"),
+    pytest.param("70,000", "0", False, False, id="not-a-group-of-digits"),
+    pytest.param("#### 70,000", "70000", True, True, id="thousands-of-thousands"),
+    pytest.param("it costs -$5", "-5", False, True, id="sign-before-dollar"),
+    pytest.param("#### \uff11\uff18", "18", False, False, id="full-width-digits"),
 ]
 
 
@@ -69,15 +103,14 @@ def test_number(reply: str, gold: str, strict: bool, flexible: bool) -> None:
 
 # Reply, allowed answers, what strict and flexible extraction give.
 CHOICES = [
-    pytest.param("I would rule out (A) and (C). The answer is (B), not (D).", (), None, "B", id="20-ruled-out"),
-    pytest.param("Answer: B\nNo, that is wrong.\nAnswer: D", (), "D", "D", id="21-last"),
-    pytest.param("Answer: Because of X, it is C", (), None, "C", id="22-word-boundary"),
-    pytest.param("**Answer:** B", (), None, "B", id="23-markup"),
-    pytest.param("Answer: E", (), "E", "E", id="23-five-labels"),
-    pytest.param("Answer: B", DIGITS, "2", "2", id="24-digit-key"),
-    pytest.param("I do not know", YES_NO, None, None, id="25-whole-word"),
+    pytest.param("Answer: E", (), "E", "E", id="five-labels"),
+    pytest.param("Answer: B", DIGITS, "2", "2", id="letter-for-digit"),
+    pytest.param("I do not know", YES_NO, None, None, id="no-part-of-a-word"),
     pytest.param("No, they never met.", YES_NO, None, "no", id="leading-word"),
     pytest.param("Answer: A person never could, so no", YES_NO, None, "no", id="an-article-is-no-letter"),
+    pytest.param("Answer: A person never could", (), None, None, id="an-article-is-no-label"),
+    pytest.param("The answer is A because it rains", (), None, "A", id="a-label-with-its-reason"),
+    pytest.param("The answer is A) the dog", (), None, "A", id="a-label-with-its-text"),
     pytest.param("(b).", (), "B", "B", id="nothing-but"),
     pytest.param("B) because it is wet", (), None, "B", id="leading-letter"),
     pytest.param(r"\boxed{\text{(C)}}", (), None, "C", id="boxed"),
@@ -98,19 +131,17 @@ def test_choice(reply: str, choices: tuple[str, ...], strict: str | None, flexib
 
 
 @pytest.mark.parametrize(
-    ("reply", "answer"),
+    ("reply", "strict", "flexible"),
     [
-        pytest.param(r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", id="12-brace-counting"),
-        pytest.param(r"\boxed{3} or \boxed{-1}", "-1", id="13-last"),
-        pytest.param(r"\boxed 5 then \boxed{7}", "7", id="14-box-without-braces"),
-        pytest.param(r"it is $\boxed 5$.", "5", id="14-alone"),
-        pytest.param(r"\boxed{1", None, id="15-open"),
-        pytest.param("Let us see.\nThe answer is **Evelyn**.\nI hope so.", "Evelyn", id="marker"),
-        pytest.param("Let us see.\nEvelyn", "Evelyn", id="last-line"),
+        pytest.param(r"it is $\boxed 5$.", "5", "5", id="box-without-braces"),
+        pytest.param("Let us see.\nThe answer is **Evelyn**.\nI hope so.", None, "Evelyn", id="marker"),
+        pytest.param("Let us see.\nEvelyn", None, "Evelyn", id="last-line"),
+        pytest.param("Let us see.\nAnswer: Evelyn", "Evelyn", "Evelyn", id="answer-line"),
+        pytest.param("Evelyn", "Evelyn", "Evelyn", id="nothing-but"),
     ],
 )
-def test_text(reply: str, answer: str | None) -> None:
-    assert extract(reply, "text") == answer
+def test_text(reply: str, strict: str | None, flexible: str | None) -> None:
+    assert (extract_strict(reply, "text"), extract(reply, "text")) == (strict, flexible)
 
 
 # Prediction, gold, whether prm800k's grader (without computer algebra) takes them for the same.
@@ -130,6 +161,13 @@ MATH = [
     (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\frac{\pi}2)", True),
     (r"\leftarrow", r"arrow", False),
     (r"11", r"1", False),
+    (r"5.4", r"5.4 \text{ cents}", True),
+    (r"864", r"864 \mbox{ inches}^2", True),
+    (r"east", r"\text{east}", True),
+    (r"5", r"x = 5", True),
+    (r"2x + 3", r"y = 2x + 3", True),
+    (r"3", r"1 + 2 = 3", False),
+    (r".5", r"5", False),
     (r"$", r"%", False),  # both are empty in the normal form
 ]
 

@@ -8,7 +8,7 @@ only, so "I do not know" names neither yes nor no; a letter counts only in upper
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple
@@ -35,6 +35,8 @@ def flexible(reply: str, choices: Sequence[str] = ()) -> str | None:
 
     >>> flexible("I would rule out (A) and (C). The answer is (B), not (D)."), flexible("A or B")
     ('B', None)
+    >>> flexible("Answer: A dog.\\nAnswer: B"), flexible("Answer: A dog.")
+    ('B', None)
     >>> flexible("Answer: B", ("1", "2", "3", "4")), flexible("No, they did not.", ("yes", "no"))
     ('2', 'no')
     """
@@ -46,9 +48,12 @@ def flexible(reply: str, choices: Sequence[str] = ()) -> str | None:
     if box and (inside := names.option(names.anywhere.search(box))):
         return inside
     for line in marked(reply):
-        if stated := names.option(names.anywhere.search(line)):
+        if stated := next(_named(names, line), None):
             return stated
-    return names.option(names.leading.match(reply.strip())) or _only(names, reply)
+    if leading := names.option(names.leading.match(reply.strip())):
+        return leading
+    named = set(_named(names, reply))
+    return named.pop() if len(named) == 1 else None
 
 
 def same(a: str, b: str) -> bool:
@@ -77,13 +82,12 @@ class _Names(NamedTuple):
         return self.choices[int(match.lastgroup[1:])] if match and match.lastgroup else None
 
 
-def _only(names: _Names, reply: str) -> str | None:
-    """The option that the whole reply names, if it names one alone; "A dog ..." names none."""
-    found = set[str | None]()
-    for match in names.anywhere.finditer(reply):
-        if not (match[0] in ("A", "I") and _ARTICLE.match(reply, match.end())):
-            found.add(names.option(match))
-    return found.pop() if len(found) == 1 else None
+def _named(names: _Names, text: str) -> Iterator[str]:
+    """The options that a text names, in its order; "A dog ..." and "I think ..." name none."""
+    for match in names.anywhere.finditer(text):
+        option = names.option(match)
+        if option and not (match[0] in ("A", "I") and _ARTICLE.match(text, match.end())):
+            yield option
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,8 @@ from typing import Final
 from orchestra.answers.reply import answer_line, boxed, last_line, marked
 
 _WRAPPED: Final = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\{([^{}]*)\}")
+_UNIT: Final = re.compile(r"(?<=[0-9)}])\s*\\(?:text|mbox|mathrm)\{\s[^{}]*\}(?:\^\{?[0-9]\}?)?[\s$.*]*\Z")
+_NAMED: Final = re.compile(r"\A[a-z]{1,2}=(?=[^=]+\Z)")
 _SILENT: Final = re.compile(
     r"\\[!,;:> ]|\\(?:left|right)(?![a-z])|\\?[$%]|\^\{?\\circ\}?|(?<=[0-9\s])degrees?(?![a-z])|\s+"
 )
@@ -53,14 +55,18 @@ def same(a: str, b: str) -> bool:
 
 def normal(answer: str) -> str:
     r"""One spelling for what the published graders take for the same: case, spaces, `\text`, degree, per cent and
-    dollar signs, sizes of brackets and fractions, brackets around one letter, thousands separators, final zeros.
+    dollar signs, sizes of brackets and fractions, brackets around one letter, thousands separators, final zeros, a
+    unit set as text behind a number, a name of one or two letters before the only equals sign.
 
     >>> normal(r"$\left(\tfrac34, 1\right)$."), normal("1,000.50"), normal("90 degrees")
     ('(\\frac{3}{4},1)', '1000.5', '90')
+    >>> normal(r"864 \mbox{ inches}^2"), normal("x = 5"), normal(r"\text{east}")
+    ('864', '5', 'east')
     """
-    text = _SIZED.sub(r"\\frac", answer.casefold().replace("\u2212", "-").replace("{,}", ","))
+    text = _SIZED.sub(r"\\frac", _UNIT.sub("", answer).casefold().replace("\u2212", "-").replace("{,}", ","))
     text = _SILENT.sub("", _WRAPPED.sub(r"\1", text)).lstrip("*`").rstrip("*`.")
     text = _SHORT_FRAC.sub(lambda m: rf"\frac{{{m[1] or m[2]}}}{{{m[3] or m[4]}}}", text)
+    text = _NAMED.sub("", text)
     if len(text) == 3 and text[0] == "(" and text[2] == ")":
         text = text[1]
     if ratio := _RATIO.fullmatch(text):

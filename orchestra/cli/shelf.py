@@ -11,7 +11,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -71,13 +71,16 @@ def role(name: str) -> Role[Any]:
     return found
 
 
-def benchmark(name: str) -> Benchmark:
-    """A benchmark of the shelf, one family of it (NAME:FAMILY), or one of a file, made or to be made without arguments.
+def benchmark(name: str, seats: Sequence[str] = ()) -> Benchmark:
+    """A benchmark of the shelf, one family of it (NAME:FAMILY), or one of a file, made or to be made without arguments;
+    told to these `seats`, if any are given.
 
     >>> benchmark("arith:add2").name
     'arith:add2'
     """
     if _FILE.fullmatch(name):
+        if seats:
+            raise BadInput(f"--seats is of benchmarks of the shelf, and {name!r} is a file; fix: name seats there")
         found = _found("benchmark", name)
         made = found() if callable(found) and not hasattr(found, "score") else found
         if not all(hasattr(made, part) for part in ("sample", "load", "score", "chance")):
@@ -85,11 +88,13 @@ def benchmark(name: str) -> Benchmark:
         return made  # type: ignore[no-any-return]
     known, colon, family = name.partition(":")
     factory = _found("benchmark", known)
-    if not colon:
-        return factory()  # type: ignore[no-any-return]
-    if "family" not in signature(factory).parameters:
+    takes = signature(factory).parameters
+    if colon and "family" not in takes:
         raise BadInput(f"benchmark {known!r} has no families; fix: {known} alone")
-    return factory(family=family)  # type: ignore[no-any-return]
+    if seats and "seats" not in takes:
+        raise BadInput(f"benchmark {known!r} is not split between seats; fix: leave --seats out")
+    given: dict[str, Any] = {"family": family} if colon else {}
+    return factory(**given, **({"seats": tuple(seats)} if seats else {}))  # type: ignore[no-any-return]
 
 
 def world(name: str) -> str:

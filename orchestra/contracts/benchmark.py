@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final
 
 from orchestra.answers import equal
+from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark, Score, content_hash
 from orchestra.types import Task
 
@@ -47,8 +49,12 @@ def check_benchmark(
     splits: Sequence[str] = SPLITS,
     right: Callable[[Task], str] = right,
     wrong: Callable[[Task], str] = wrong,
+    loaded: Sequence[Task] = (),
 ) -> None:
     """Raises AssertionError with the first promise that `benchmark` breaks; samples `n` tasks of each split.
+
+    A benchmark that is all loader refuses to sample with BadInput, and is checked on tasks that it has `loaded`, of one
+    split; those of another benchmark are checked beside its samples.
 
     Promised are: a name and a chance level in [0, 1]; samples that depend on their arguments alone, and on the seed;
     unique ids; splits without common content; golds that the choices allow and the prompt does not give away in the
@@ -57,12 +63,18 @@ def check_benchmark(
     """
     assert benchmark.name, "a benchmark needs a name"
     assert 0.0 <= benchmark.chance <= 1.0, f"chance must be in [0, 1], got {benchmark.chance!r}"
-    sampled = {split: benchmark.sample(n, split=split, seed=7, level=level) for split in splits}
+    try:
+        sampled = {split: benchmark.sample(n, split=split, seed=7, level=level) for split in splits}
+    except BadInput as refused:
+        if not loaded or "--data" not in str(refused):
+            raise
+        sampled = {}
     _check_samples(benchmark, sampled, level)
-    for split, tasks in sampled.items():
-        for task in tasks:
-            _check_task(task, split, right(task))
-            _check_scores(benchmark, task, right(task), wrong(task))
+    assert len({(task.id, task.split) for task in loaded}) == len(loaded), "two loaded tasks have one id"
+    assert len({task.split for task in loaded}) <= 1, "the loaded tasks are of several splits"
+    for task in (*chain(*sampled.values()), *loaded):
+        _check_task(task, right(task))
+        _check_scores(benchmark, task, right(task), wrong(task))
 
 
 def _check_samples(benchmark: Benchmark, sampled: dict[str, Sequence[Task]], level: int) -> None:
@@ -74,13 +86,13 @@ def _check_samples(benchmark: Benchmark, sampled: dict[str, Sequence[Task]], lev
         other = benchmark.sample(n, split=split, seed=8, level=level)
         assert n < 2 or list(other) != list(tasks), f"split {split!r}: another seed gave the same tasks in order"
         for task in tasks:
+            assert task.split == split, f"task {task.id!r} of split {split!r} says it is of {task.split!r}"
             for name in (f"id {task.id!r}", f"content {content_hash(task)} ({task.prompt!r})"):
                 assert name not in met, f"{name} is in split {met.get(name)!r} and again in {split!r}"
                 met[name] = split
 
 
-def _check_task(task: Task, split: str, given_away: str) -> None:
-    assert task.split == split, f"task {task.id!r} of split {split!r} says it is of {task.split!r}"
+def _check_task(task: Task, given_away: str) -> None:
     assert task.prompt.strip(), f"task {task.id!r} has no prompt"
     assert task.gold is not None, f"task {task.id!r} has no gold"
     assert not task.choices or task.gold in task.choices, (
