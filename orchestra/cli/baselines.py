@@ -1,99 +1,83 @@
-"""Baselines of an evaluation: on the same tasks, with the same weights, where asked for at the same cost a task.
-
-Self-consistency is matched task by task: the team's tokens there buy so many samples of one agent, whose cost is its
-prompt, known exactly, and its mean reply, from a pass of one sample a task. What was really spent is reported.
-"""
+"""Baselines by their names on the command line: the same model, settings and roles as the team they stand beside."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal
 
+from orchestra.cli import shelf, teams
+from orchestra.cli.options import TeamOptions
 from orchestra.cli.screen import say
-from orchestra.engine import Actor, Budget
-from orchestra.evaluation.benchmark import Benchmark
-from orchestra.evaluation.evaluate import Result, evaluate, samples_for
-from orchestra.models.progress import Report
-from orchestra.team import Agent, Team
-from orchestra.topologies import self_consistency, solo
-from orchestra.trajectory.store import Run
-from orchestra.types import Task
+from orchestra.errors import BadInput
+from orchestra.evaluation.baselines import WARM, Baseline, Bind, baseline, ensemble
+from orchestra.evaluation.matching import SIZINGS
+from orchestra.models.model import Policy
+from orchestra.team import Agent, AnswerOf, Team
 
-Match = Literal["tokens", "calls"]
-
-WARM = 0.7
-"""Temperature of the samples of a greedy agent, which would otherwise all be the same."""
-MOST = 1000
-"""Samples of self-consistency."""
+Policies = Mapping[str, Policy]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What every system of an evaluation is run on."""
+class Rival:
+    """A baseline without weights."""
 
-    tasks: Sequence[Task]
-    benchmark: Benchmark
-    folder: Run
-    seed: int
-    budget: Budget | None
-    concurrency: int
-    report: Report
-
-    async def measure(self, system: Actor, name: str) -> Result:
-        """One system on every task."""
-        return await evaluate(
-            system,
-            self.tasks,
-            self.benchmark,
-            self.folder,
-            name=name,
-            seed=self.seed,
-            budget=self.budget,
-            concurrency=self.concurrency,
-            progress=partial(self.report, name),
-        )
-
-    async def vote(self, agent: Agent, samples: Sequence[int]) -> Result:
-        """Self-consistency with so many samples of an agent on each task."""
-        number = dict(zip((task.id for task in self.tasks), samples, strict=True))
-        return await evaluate(
-            lambda task: self_consistency(agent, n=number[task.id]),
-            self.tasks,
-            self.benchmark,
-            self.folder,
-            name="self_consistency",
-            per_task=True,
-            seed=self.seed,
-            budget=self.budget,
-            concurrency=self.concurrency,
-            progress=partial(self.report, "self_consistency"),
-        )
+    name: str
+    models: Mapping[str, str]
+    """Policy -> name of its base model, of those that our team lacks."""
+    make: Callable[[Policies, Team], Baseline]
+    """Makes it of its policies and our team."""
 
 
-async def baseline(course: Course, team: Team, name: str, ours: Result, match: Match | None) -> Result:
-    """A baseline as it is, or self-consistency at the cost of `ours`."""
-    if team.name != "self_consistency":
-        return await course.measure(team, name)
-    agent = _sampling(team.agents()[0])
-    if match is None:
-        return await course.vote(agent, [len(team.nodes)] * len(course.tasks))
-    if match == "calls":
-        return await course.vote(agent, [min(MOST, max(1, item.usage.calls)) for item in ours.items])
-    one = await course.measure(solo(agent), "one sample")
-    return await course.vote(agent, affordable(ours, one))
+def rivals(
+    names: Sequence[str], options: TeamOptions, ours: teams.Plan, match: str | None, answers: AnswerOf = teams.NUMBERS
+) -> list[Rival]:
+    """The baselines of these names. Raises BadInput for whatever cannot be done."""
+    if len(set(names)) != len(names):
+        raise BadInput(f"--baseline {','.join(names)} names a team twice; fix: each once")
+    if match and not set(names) & SIZINGS.keys():
+        known = ", ".join(SIZINGS)
+        raise BadInput(f"--match {match} is about baselines with a size ({known}); fix: --baseline self_consistency")
+    return [_ensemble() if name == "ensemble" else _of_shelf(name, options, ours, answers) for name in names]
 
 
-def affordable(ours: Result, one: Result) -> list[int]:
-    """How many samples the tokens of `ours` buy on each task, when a sample costs its prompt and the mean reply."""
-    reply = one.usage.tokens_out / len(one.items)
-    pairs = zip(ours.items, one.items, strict=True)
-    return [min(MOST, samples_for(a.usage.tokens, b.usage.tokens_in + reply)) for a, b in pairs]
+def _of_shelf(name: str, options: TeamOptions, ours: teams.Plan, answers: AnswerOf) -> Rival:
+    """One on the same model with the same settings, in which a role that our team has is our team's."""
+    own = {agent.role.name: agent.role for agent in ours.sketch().agents()}
+
+    def sized(size: int | None) -> teams.Plan:
+        option = [] if size is None else [f"{SIZINGS[name].parameter}={size}"]
+        plain = replace(options, option=option, agents=None, role=[], patch=[])
+        return teams.plan(name, plain, own=own, answers=answers)
+
+    usual = sized(None)
+
+    def make(made: Policies, team: Team) -> Baseline:
+        def at(size: int | None, bind: Bind) -> Team:
+            return (usual if size is None else sized(size)).make(
+                {policy: bind(made[policy]) for policy in usual.models}
+            )
+
+        found = baseline(name, at)
+        _tell_of_warmth(name, usual.make(made), found)
+        return found
+
+    return Rival(name, usual.models, make)
 
 
-def _sampling(agent: Agent) -> Agent:
-    if agent.role.temperature > 0:
-        return agent
-    say(f"self_consistency: {agent.role.name} is greedy, so its samples are drawn at temperature {WARM}")
-    return replace(agent, role=replace(agent.role, temperature=WARM))
+def _ensemble() -> Rival:
+    topology = shelf.topology("ensemble")
+    assert not isinstance(topology, Team)
+
+    def make(made: Policies, team: Team) -> Baseline:
+        def repeated(agents: Sequence[Agent], repeat: int) -> Team:
+            return topology(agents, repeat=repeat)
+
+        return ensemble(team, repeated)
+
+    return Rival("ensemble", {}, make)
+
+
+def _tell_of_warmth(name: str, cold: Team, found: Baseline) -> None:
+    if cold.digest != found.usual.digest:
+        role = cold.agents()[0].role.name
+        say(f"{name}: {role} is greedy, so its samples are drawn at temperature {WARM}")

@@ -10,16 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestra.cli import shelf, teams
+from orchestra.cli import teams
 from orchestra.cli.options import Benchmark, PaceOptions, RunOptions, Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
 from orchestra.cli.policies import policies, weights
 from orchestra.cli.runs import failed, opened, save_result, wait
 from orchestra.cli.screen import columns
-from orchestra.cli.tasks import TaskOptions, chosen, described
+from orchestra.cli.tasks import TaskOptions, answers_of, chosen, described
 from orchestra.errors import BadInput
 from orchestra.evaluation.collect import Mode, Yield, branching, contrast, searched, trees, yields
 from orchestra.evaluation.rewards import check, component_of, credited, earned, weighed
+from orchestra.evaluation.sources.seats import seated
 from orchestra.evaluation.tree_search import Search
 from orchestra.models.progress import reporting
 from orchestra.team import Team as Graph
@@ -80,12 +81,13 @@ def collect(
     """Run a team on training tasks as branched trees, score the leaves and save the credit of every decision."""
     if split == "test" and not force:
         raise BadInput("test splits are never trained on; fix: --split train, or --force for what is not training")
-    bench, plan = shelf.benchmark(benchmark), teams.plan(team, options)
+    bench = which.benchmark(benchmark)
+    tasks = chosen(bench, which, split=split, seed=keep.seed)
+    plan = teams.plan(team, options, answers=answers_of(tasks))
     draws = _draws(branch, plan.sketch(), pairs)
     n = _one_number(draws, mode, pairs)
     names, weights_of = [name for name in rules.split(",") if name], _weights(reward)
     check(names, weights_of)
-    tasks = chosen(bench, which, split=split, seed=keep.seed)
     graph = plan.make(policies(plan.models, options))
     spec = {
         "team": graph.digest,
@@ -95,6 +97,7 @@ def collect(
         "contrast": pairs,
         **described(bench, tasks, split),
     }
+    tasks = [seated(task, graph) for task in tasks]
     with opened("collect", spec, keep) as folder, reporting(None) as report:
         shared: dict[str, Any] = {
             "seed": keep.seed, "concurrency": pace.concurrency, "progress": partial(report, "collect"),

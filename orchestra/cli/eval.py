@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Coroutine
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from orchestra.cli import shelf, teams
-from orchestra.cli.baselines import Course, Match, baseline
+from orchestra.atomic import write_record
+from orchestra.cli import teams
+from orchestra.cli.baselines import rivals
+from orchestra.cli.meter import metering
 from orchestra.cli.options import Benchmark, BudgetOptions, PaceOptions, RunOptions, Team, TeamOptions, grouped
 from orchestra.cli.output import Json, result
-from orchestra.cli.policies import policies, weights
-from orchestra.cli.runs import failed, opened, save_result, wait
-from orchestra.cli.tasks import TaskOptions, chosen, described
-from orchestra.cli.verdict import against, told
-from orchestra.errors import BadInput
-from orchestra.evaluation.benchmark import content_hash
-from orchestra.evaluation.evaluate import Result
-from orchestra.models.progress import reporting
-from orchestra.team import Team as Graph
-from orchestra.trajectory.store import Run
-from orchestra.types import Task
+from orchestra.cli.policies import policies, traffic, weights
+from orchestra.cli.runs import RESULT, failed, opened, save_result, wait
+from orchestra.cli.screen import say
+from orchestra.cli.tasks import TaskOptions, answers_of, chosen, described
+from orchestra.cli.totals import TotalOptions
+from orchestra.cli.verdict import told
+from orchestra.errors import RunFailed
+from orchestra.evaluation.course import Course
+from orchestra.evaluation.matching import Match, Per
+from orchestra.evaluation.outcome import Outcome, measure_all
+from orchestra.evaluation.plot import check_plot, plot
+from orchestra.evaluation.provenance import speakers, versions
+from orchestra.evaluation.sources.seats import lacks
+
+PARTIAL = "partial.json"
+"""What an evaluation that did not finish leaves in its folder: the runs that ended, and how many are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured beside one run of every task."""
+
+    samples: Annotated[int, typer.Option(min=1, help="Runs of every task, each with a seed of its own.")] = 1
+    pool: Annotated[
+        int,
+        typer.Option(min=0, help="Draws of the single agent on every task: self-consistency for every k up to it."),
+    ] = 0
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Accuracy against cost, as .svg, .png or .pdf.")
+    ] = None
 
 
 @grouped
@@ -31,81 +53,77 @@ def evaluate(
     benchmark: Benchmark,
     options: TeamOptions,
     which: TaskOptions,
+    extent: Extent,
     keep: RunOptions,
     pace: PaceOptions,
     caps: BudgetOptions,
+    totals: TotalOptions,
     split: Annotated[str, typer.Option(help="Of the benchmark.")] = "test",
-    rivals: Annotated[str, typer.Option("--baseline", metavar="TEAM,...", help="Other teams on the same tasks.")] = "",
+    others: Annotated[str, typer.Option("--baseline", metavar="TEAM,...", help="Other teams on the same tasks.")] = "",
     match: Annotated[
         Match | None,
-        typer.Option(
-            help="Give self_consistency as many samples of each task as the team's tokens or calls there buy."
-        ),
+        typer.Option(help="Size self_consistency, best_of_n, self_refine, ensemble and long by what the team spent."),
     ] = None,
+    per: Annotated[Per, typer.Option(help="Match on every question, or with one size on average.")] = "question",
     json: Json = False,
 ) -> None:
     """Measure a team: accuracy and cost with 95 % intervals, and paired tests against baselines."""
-    others = [name for name in rivals.split(",") if name]
-    _check(others, match)
-    bench, budget = shelf.benchmark(benchmark), caps.budget()
-    plan = teams.plan(team, options)
-    plans = {name: _alike(name, options, plan) for name in others}
+    if extent.plot:
+        check_plot(extent.plot)
+    bench = which.benchmark(benchmark)
     tasks = chosen(bench, which, split=split, seed=keep.seed)
-    made = policies({policy: base for each in (*plans.values(), plan) for policy, base in each.models.items()}, options)
-    graph, graphs = plan.make(made), {name: other.make(made) for name, other in plans.items()}
+    answers = answers_of(tasks)
+    plan = teams.plan(team, options, answers=answers)
+    beside = rivals([name for name in others.split(",") if name], options, plan, match, answers)
+    budget, total = caps.budget(), totals.total()
+    models = {name: base for rival in beside for name, base in rival.models.items()} | dict(plan.models)
+    made = policies(models, options)
+    graph = plan.make(made)
+    baselines = [rival.make(made, graph) for rival in beside]
+    every = [graph, *(other.usual for other in baselines)]
+    for name, system in zip((plan.name, *(other.name for other in baselines)), every, strict=True):
+        if any(task.private and lacks(system, task.private) for task in tasks):
+            say(f"{name} lacks a seat that evidence is split between, so it is told everything; see --seats")
     spec = {
         "team": graph.digest,
-        "baselines": {name: other.digest for name, other in graphs.items()},
+        "baselines": {other.name: other.usual.digest for other in baselines},
         "match": match,
-        "weights": weights(graph, *graphs.values()),
+        "weights": weights(*every),
         "budget": asdict(caps),
         **described(bench, tasks, split),
+        # Left out at their defaults, so that a run of before these were options keeps its folder.
+        **({"per": per} if per != "question" else {}),
+        **({"samples": extent.samples} if extent.samples > 1 else {}),
+        **({"pool": extent.pool} if extent.pool else {}),
+        **({"total": asdict(totals)} if total else {}),
     }
     with opened("eval", spec, keep) as folder:
-        with reporting(None) as report:
-            course = Course(tasks, bench, folder, keep.seed, budget, pace.concurrency, report)
-            ours, theirs = wait(_all(course, plan.name, graph, graphs, match))
-        figures = _figures(ours, folder)
-        beside = {name: _figures(other, folder) | against(ours, other) for name, other in theirs.items()}
-        kept = {name: {**beside[name], "items": _items(other, tasks)} for name, other in theirs.items()}
-        save_result(folder.path, {"team": {**figures, "items": _items(ours, tasks)}, "baselines": kept})
-    value = {**figures, "chance": bench.chance, "baselines": beside, "run_dir": str(folder.path)}
+        with metering() as tell:
+            course = Course(tasks, bench, folder, extent.samples, keep.seed, budget, total, pace.concurrency, tell)
+            outcome = _measured(course, measure_all(course, graph, plan.name, baselines, match, per, extent.pool))
+        figures = outcome.summary()
+        log = {"versions": versions(), "models": speakers(every), "spec": folder.spec}
+        save_result(folder.path, {**outcome.kept(figures, tasks), "log": log})
+        (folder.path / PARTIAL).unlink(missing_ok=True)
+    if extent.plot:
+        plot(outcome.curve(), extent.plot, title=f"{bench.name}, {len(tasks)} tasks")
+    value = {**figures, "cache": traffic(*every), "chance": bench.chance, "run_dir": str(folder.path)}
     result(value, told(value), json)
 
 
-def _check(others: Sequence[str], match: Match | None) -> None:
-    if len(set(others)) != len(others):
-        raise BadInput(f"--baseline {','.join(others)} names a team twice; fix: each once")
-    if match and "self_consistency" not in others:
-        raise BadInput(f"--match {match} is about the baseline self_consistency; fix: --baseline self_consistency")
-
-
-def _alike(name: str, options: TeamOptions, ours: teams.Plan) -> teams.Plan:
-    """A baseline on the same model with the same settings, in which a role that our team has is our team's."""
-    own = {agent.role.name: agent.role for agent in ours.sketch().agents()}
-    return teams.plan(name, replace(options, option=[], agents=None, role=[], patch=[]), own=own)
-
-
-async def _all(
-    course: Course, name: str, team: Graph, others: Mapping[str, Graph], match: Match | None
-) -> tuple[Result, dict[str, Result]]:
-    ours = await course.measure(team, name)
-    return ours, {other: await baseline(course, graph, other, ours, match) for other, graph in others.items()}
-
-
-def _figures(measured: Result, folder: Run) -> dict[str, Any]:
-    """The summary of a system, tasks without a single reply counted as failed. Raises RunFailed if they all are."""
-    found = (folder.get(item.trajectory) for item in measured.items)
-    reasons = [why for trajectory in found if trajectory is not None and (why := trajectory.error) is not None]
-    if len(reasons) == len(measured.items):
-        raise failed(f"{measured.system}: all {len(reasons)} tasks failed, the first with: {reasons[0]}", folder)
-    return {**measured.summary(), "failed": len(reasons)}
-
-
-def _items(measured: Result, tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """What result.json keeps of each task: what it asked and how it went."""
-    pairs = zip(measured.items, tasks, strict=True)
-    return [{**asdict(item), "content": content_hash(task)} for item, task in pairs]
+def _measured(course: Course, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Does the work. Whatever ends it early leaves partial.json, and is told of on stderr."""
+    folder = course.folder
+    try:
+        return wait(work)
+    except BaseException as error:
+        if standing := course.standing():
+            write_record(folder.path / PARTIAL, standing, version=RESULT)
+            left = ", ".join(f"{len(part['missing'])} of {name}" for name, part in standing.items() if part["missing"])
+            say(f"{folder.path / PARTIAL} holds what ended so far; tasks missing: {left or 'none'}")
+        if type(error) is RunFailed:
+            raise failed(str(error), folder) from error
+        raise
 
 
 def register(app: typer.Typer) -> None:

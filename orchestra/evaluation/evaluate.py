@@ -1,102 +1,50 @@
-"""A system on a benchmark: every task once, scored by rule, with intervals and what it cost. Resumable per task.
+"""A system on a benchmark: every task, once or several times, run and scored. Resumable per run.
 
-Invariants: a failed or unparseable task counts as wrong and is counted as such; the trajectory behind every score is in
-the run folder; scores are made from trajectories alone, so scoring again calls no model.
+Invariants: the trajectory behind every score is in the run folder; scores are made from trajectories alone, so scoring
+again calls no model.
+
+Several samples of a task are runs of the whole team, each with a seed of its own. They are not draws of one tree: what
+does not depend on the decision that branched, such as the first answers of the others in a debate, would be the same in
+all draws, and the outcomes would not be independent, as pass@k needs them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from orchestra.digest import digest
 from orchestra.engine import Actor, Budget, Purse, run
 from orchestra.engine.run import run_id
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark, Score
-from orchestra.evaluation.statistics import Interval, mean_interval, wilson
+from orchestra.evaluation.result import Item, Result
+from orchestra.evaluation.sources.seats import seated
 from orchestra.trajectory.store import Run
 from orchestra.trajectory.trajectory import Trajectory
-from orchestra.types import Task, Usage
+from orchestra.types import Task
+
+__all__ = [
+    "Item",
+    "Progress",
+    "Result",
+    "Watch",
+    "each",
+    "evaluate",
+    "leaf_scores",
+    "sample_seed",
+    "samples_for",
+    "score",
+]
 
 T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One task of an evaluation."""
-
-    task: str
-    """Task id."""
-    trajectory: str
-    strict: float
-    flexible: float
-    parsed: bool
-    answer: str | None
-    stopped_by: str
-    usage: Usage
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """All tasks of one system, in task order."""
-
-    system: str
-    benchmark: str
-    items: tuple[Item, ...]
-
-    @property
-    def strict(self) -> Interval:
-        """Accuracy under the strict rule, with its Wilson interval."""
-        return wilson(sum(item.strict == 1.0 for item in self.items), len(self.items))
-
-    @property
-    def flexible(self) -> Interval:
-        """Accuracy under the flexible rule, with its Wilson interval."""
-        return wilson(sum(item.flexible == 1.0 for item in self.items), len(self.items))
-
-    @property
-    def unparseable(self) -> int:
-        """Tasks whose reply held no answer."""
-        return sum(not item.parsed for item in self.items)
-
-    @property
-    def tokens(self) -> Interval:
-        """Tokens a task, in + out, with Student's interval."""
-        return mean_interval([float(item.usage.tokens) for item in self.items])
-
-    @property
-    def usage(self) -> Usage:
-        return sum((item.usage for item in self.items), Usage())
-
-    def right(self, rule: str = "flexible") -> list[bool]:
-        """Which tasks were right, in task order: what the paired test takes."""
-        return [getattr(item, rule) == 1.0 for item in self.items]
-
-    def summary(self) -> dict[str, Any]:
-        """JSON of the figures, without the items."""
-        usage = self.usage
-        return {
-            "system": self.system,
-            "benchmark": self.benchmark,
-            "n": len(self.items),
-            "strict": self.strict._asdict(),
-            "flexible": self.flexible._asdict(),
-            "unparseable": self.unparseable,
-            "failed": sum(item.error is not None for item in self.items),
-            "tokens_per_task": round(usage.tokens / len(self.items), 2),
-            "usage": {
-                "calls": usage.calls,
-                "tokens_in": usage.tokens_in,
-                "tokens_out": usage.tokens_out,
-                "cost": usage.cost,
-            },
-        }
+Watch = Callable[[Trajectory], None]
+"""Called with each trajectory when it ends, in no certain order."""
 
 
 async def evaluate(
@@ -107,32 +55,50 @@ async def evaluate(
     *,
     name: str,
     per_task: bool = False,
+    samples: int = 1,
     seed: int = 0,
     budget: Budget | None = None,
     total: Budget | None = None,
     concurrency: int = 128,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Result:
-    """Runs a system on every task and scores it. What the folder's journal holds is not called again.
+    """Runs a system `samples` times on every task and scores it. What the folder's journal holds is not called again.
 
     With `per_task`, `system` is a function that gives the team for a task, such as self-consistency with as many
-    samples as that task's budget buys. `budget` holds for each task, `total` for all together, allotted in their order.
+    samples as that task's budget buys. `budget` holds for each run, `total` for all together, allotted in task order:
+    first one sample of every task, then another. Where evidence is split between seats and the system lacks one, it
+    is told everything (`sources.seats`).
     """
-    if not tasks:
-        raise BadInput(f"evaluation of {name!r} has no tasks; fix: --n of at least 1")
-
+    if not tasks or samples < 1:
+        raise BadInput(f"evaluation of {name!r}: {len(tasks)} tasks, {samples} samples; fix: at least one of each")
+    if twice := [task for task, times in Counter(task.id for task in tasks).items() if times > 1]:
+        raise BadInput(f"evaluation of {name!r}: several tasks are called {twice[0]!r}; fix: an id for each")
     purse = Purse(total, budget) if total is not None else None
 
     async def one(numbered: tuple[int, Task]) -> Trajectory:
         number, task = numbered
+        own = sample_seed(seed, number // len(tasks))
         actor: Any = system(task) if per_task else system  # type: ignore[call-arg,arg-type]
+        task = seated(task, actor)
         cap = budget if purse is None else await purse.ledger(number)
-        done = await run(actor, task, seed=seed, budget=cap, journal=folder.journal(run_id(actor, task, seed)))
+        done = await run(actor, task, seed=own, budget=cap, journal=folder.journal(run_id(actor, task, own)))
         if purse is not None:
             purse.settle(number, done.usage)
+        if watch is not None:
+            watch(done)
         return done
 
-    return score(await each(one, list(enumerate(tasks)), folder, concurrency, progress), benchmark, name)
+    return score(await each(one, list(enumerate([*tasks] * samples)), folder, concurrency, progress), benchmark, name)
+
+
+def sample_seed(seed: int, sample: int) -> int:
+    """The seed of a task's sample of that number; the first is the seed itself, so that more samples go on from one.
+
+    >>> sample_seed(7, 0), sample_seed(7, 1) == sample_seed(8, 0)
+    (7, False)
+    """
+    return seed if sample == 0 else int(digest("sample", str(seed), str(sample))[:12], 16)
 
 
 async def each(
@@ -161,9 +127,14 @@ async def each(
     return [task.result() for task in running]
 
 
-def score(trajectories: Sequence[Trajectory], benchmark: Benchmark, name: str) -> Result:
-    """Scores finished trajectories, in their order, by the text of their only leaf."""
-    return Result(name, benchmark.name, tuple(_item(trajectory, benchmark) for trajectory in trajectories))
+def score(trajectories: Iterable[Trajectory], benchmark: Benchmark, name: str) -> Result:
+    """Scores finished trajectories, in their order, by the text of their only leaf; a task's are its samples."""
+    before: Counter[str] = Counter()
+    items = []
+    for trajectory in trajectories:
+        items.append(_item(trajectory, benchmark, before[trajectory.task.id]))
+        before[trajectory.task.id] += 1
+    return Result(name, benchmark.name, tuple(items))
 
 
 def leaf_scores(trajectory: Trajectory, benchmark: Benchmark) -> list[Score]:
@@ -178,17 +149,19 @@ def samples_for(tokens: int, one_sample: float) -> int:
     return max(1, round(tokens / max(one_sample, 1.0)))
 
 
-def _item(trajectory: Trajectory, benchmark: Benchmark) -> Item:
-    leaf = trajectory.leaf
-    found = leaf_scores(trajectory, benchmark)[0]
+def _item(trajectory: Trajectory, benchmark: Benchmark, sample: int) -> Item:
+    leaf, task = trajectory.leaf, trajectory.task
+    strict, flexible, parsed = leaf_scores(trajectory, benchmark)[0]
     return Item(
-        trajectory.task.id,
+        task.id,
         trajectory.id,
-        found.strict or 0.0,
-        found.flexible or 0.0,
-        found.parsed,
+        strict,
+        flexible,
+        parsed,
         leaf.answer,
         leaf.stopped_by,
         leaf.usage,
         leaf.error,
+        task.family,
+        sample,
     )

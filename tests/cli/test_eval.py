@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from orchestra.cli.baselines import affordable
 from orchestra.cli.verdict import told
-from orchestra.evaluation.evaluate import Item, Result
+from orchestra.errors import BadInput
+from orchestra.evals import arith
 from orchestra.models import scripted
 from orchestra.models.scripted import Scripted
 from orchestra.trajectory.store import open_run
-from orchestra.types import Request, Usage
+from orchestra.types import Request
 
 EVAL = ("--model", "scripted:s.txt", "--n", "20", "--json")
 
@@ -26,8 +27,9 @@ def sums(monkeypatch: pytest.MonkeyPatch) -> None:
         text = request.messages[-1][1]
         if "Proposed" in text:
             return "Yes, it may well be that the answer is 0"
-        left, right = text.removeprefix("What is ").removesuffix("?").split(" + ")
-        return f"#### {int(left) + int(right)}"
+        if "best" in text:
+            return "1"
+        return f"#### {sum(map(int, re.findall('[0-9]+', text)[:2]))}"
 
     def load(path: Path) -> Scripted:
         return Scripted(say, name=f"scripted:{path}")
@@ -72,16 +74,6 @@ def test_self_consistency_has_what_the_team_spent(match: str, samples: int | Non
     one = bought / voted["calls"]
     assert abs(spent - bought) / 20 <= one / 2  # a task's tokens are matched to half a sample
     assert voted["calls"] > 60
-
-
-def test_samples_are_bought_with_the_prompt_and_the_mean_reply() -> None:
-    def result(*usages: tuple[int, int]) -> Result:
-        items = [Item(str(i), "", 0, 0, True, None, "", Usage(1, *usage)) for i, usage in enumerate(usages)]
-        return Result("s", "b", tuple(items))
-
-    ours = result((100, 20), (50, 10), (1, 0))
-    one = result((10, 2), (20, 6), (10, 10))  # the mean reply has 6 tokens
-    assert affordable(ours, one) == [round(120 / 16), round(60 / 26), 1]
 
 
 def test_greedy_self_consistency_is_sampled_all_the_same(orchestra) -> None:
@@ -135,43 +127,135 @@ def test_a_file_in_the_official_format(orchestra) -> None:
     assert (value["n"], value["flexible"]["mean"], value["strict"]["mean"]) == (2, 0.5, 0.0)
 
 
+ALL = "self_consistency,best_of_n,self_refine,ensemble,long"
+
+
 @pytest.mark.usefixtures("sums")
-def test_two_evaluations_are_compared_on_the_tasks_they_share(orchestra) -> None:
-    a = orchestra("eval", "solo", "arith:add2", *EVAL).json["run_dir"]
-    b = orchestra("eval", "chain", "arith:add2", "--model", "scripted:s.txt", "--n", "8", "--json").json["run_dir"]
-    said = orchestra("compare", a, b, "--json")
+@pytest.mark.parametrize("per", ["question", "average"])
+def test_every_baseline_of_the_shelf_is_brought_to_the_teams_tokens(per: str, orchestra) -> None:
+    words = ("eval", "chain", "arith:add2", "--baseline", ALL, "--match", "tokens", "--per", per, *EVAL)
+    said = orchestra(*words)
+    beside = said.json["baselines"]
+    assert list(beside) == ALL.split(",")
+    for name, row in beside.items():
+        matched = row["matched"]
+        assert (matched["match"], matched["per"]) == ("tokens", per)
+        assert matched["target"] == said.json["tokens_per_task"]
+        assert matched["spent"] == row["tokens_per_task"]
+        assert name == "long" or 0.7 < matched["ratio"] < 1.4, (name, matched)
+        assert per == "question" or matched["sizes"]["least"] == matched["sizes"]["most"]
+    assert {point["name"] for point in said.json["curve"]["points"]} == {"chain", *beside}
+    text = orchestra(*words[:-1]).out
+    assert "  self_consistency with n = " in text and "where chain spent" in text
+
+
+@pytest.mark.usefixtures("sums")
+def test_calls_of_a_baseline_that_makes_one_cannot_be_matched(orchestra) -> None:
+    code, _, err = orchestra("eval", "chain", "arith:add2", "--baseline", "long", "--match", "calls", *EVAL)
+    assert code == 2 and "does not grow with max_tokens" in err
+    code, _, err = orchestra("eval", "chain", "arith:add2", "--baseline", "long", "--match", "flops", *EVAL)
+    assert code == 2 and "number of parameters" in err
+
+
+@pytest.mark.usefixtures("sums")
+def test_several_baselines_are_corrected_for_being_several(orchestra) -> None:
+    value = orchestra("eval", "solo", "arith:add2", "--baseline", "chain,debate", *EVAL).json
+    ps = {name: (row["paired"]["flexible"]["p"], row["p_holm"]) for name, row in value["baselines"].items()}
+    assert ps["chain"][0] < 1e-4
+    assert ps["chain"][1] == 2 * ps["chain"][0]
+
+
+@pytest.mark.usefixtures("sums")
+def test_samples_of_every_task(orchestra) -> None:
+    value = orchestra("eval", "solo", "arith:add2", "--samples", "3", "--baseline", "chain", *EVAL).json
+    assert (value["n"], value["samples"], value["usage"]["calls"]) == (20, 3, 60)
+    assert value["at_k"][2] == {"k": 3, "pass": 1.0, "all": 1.0, "majority": 1.0}
+    assert value["baselines"]["chain"]["usage"]["calls"] == 180
+    assert value["baselines"]["chain"]["winner"] == "team"
+
+
+@pytest.mark.usefixtures("sums")
+def test_a_pool_gives_the_whole_curve(orchestra) -> None:
+    said = orchestra("eval", "chain", "arith:add2", "--pool", "5", "--plot", "c.svg", *EVAL)
     value = said.json
-    assert {"delta", "ci_low", "ci_high", "p", "discordant", "mde", "n"} <= value.keys()
-    assert (value["n"], value["delta"], value["discordant"], value["p"]) == (8, 1.0, [8, 0], 2 * 0.5**8)
-    assert (value["a"], value["b"]) == ("solo", "chain")
-    assert "12 tasks are in one of the two alone" in said.err
-    assert orchestra("compare", b, a, "--json").json["delta"] == -1.0
-    assert orchestra("compare", a, a, "--json").json["p"] == 1.0
-
-    other = orchestra("eval", "solo", "arith:add1", "--model", "scripted:s.txt", "--n", "8", "--json").json["run_dir"]
-    code, out, err = orchestra("compare", a, other)
-    assert (code, out) == (2, "") and "no task in common" in err
-
-
-def test_what_is_no_finished_evaluation_cannot_be_compared(orchestra) -> None:
-    assert orchestra("run", "solo", "q", "--model", "scripted:s.txt", "--run-dir", "r").code == 0
-    code, _, err = orchestra("compare", "r", "r")
-    assert code == 2 and "is of the command 'run'" in err
+    vote = [point for point in value["curve"]["points"] if point["series"]]
+    assert [point["name"] for point in vote] == [f"generator x {k}" for k in range(1, 6)]
+    assert [point["accuracy"]["mean"] for point in vote] == [1.0] * 5
+    assert [point["front"] for point in vote] == [True] + [False] * 4
+    assert (value["pool"]["size"], value["pool"]["usage"]["calls"]) == (5, 100)
+    assert sum(row["tasks"] for row in value["strata"]) == 20
+    assert Path("c.svg").read_text().startswith("<?xml")
+    text = orchestra("eval", "chain", "arith:add2", "--pool", "5", *EVAL[:-1]).out
+    assert "generator x 5" in text and "by difficulty" in text
 
 
-def test_altered_results_are_noticed(orchestra) -> None:
-    folder = Path(orchestra("eval", "solo", "arith", *EVAL).json["run_dir"])
-    record = json.loads((folder / "result.json").read_text())
-    record["body"]["team"]["items"][0]["flexible"] += 1.0
-    (folder / "result.json").write_text(json.dumps(record))
-    code, _, err = orchestra("compare", str(folder), str(folder))
-    assert code == 1 and "checksum" in err
+@pytest.mark.usefixtures("sums")
+def test_a_cap_over_all_tasks(orchestra) -> None:
+    words = ("eval", "chain", "arith:add2", "--baseline", "solo", "--total-calls", "15", *EVAL)
+    value = orchestra(*words).json
+    assert value["usage"]["calls"] == 15
+    assert value["baselines"]["solo"]["usage"]["calls"] == 15
+    with open_run(Path(value["run_dir"])) as run:
+        reasons = sorted(t.stopped_by for t in run.trajectories())
+    assert reasons.count("budget") == 15 + 5
+
+
+@pytest.mark.usefixtures("sums")
+def test_the_log_says_what_it_was_made_with(orchestra) -> None:
+    folder = Path(orchestra("eval", "solo", "arith:add2", *EVAL).json["run_dir"])
+    log = json.loads((folder / "result.json").read_text())["body"]["log"]
+    assert {"python", "orchestra-teams", "numpy"} <= log["versions"].keys()
+    assert log["models"]["generator@0"]["model"] == "scripted:s.txt"
+    assert {"team", "tasks", "weights", "seed", "benchmark", "split"} <= log["spec"].keys()
+
+
+def test_what_fails_leaves_what_it_has_and_says_what_is_missing(orchestra, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = arith("add2").sample(20, split="test")
+
+    def refuse(request: Request) -> str:
+        if tasks[12].prompt in request.messages[-1][1]:
+            raise BadInput("no such adapter")
+        return "#### 1"
+
+    def load(script):
+        return lambda path: Scripted(script, name=f"scripted:{path}")
+
+    monkeypatch.setattr(scripted, "load", load(refuse))
+    words = ("eval", "solo", "arith:add2", "--concurrency", "1", "--run-dir", "r", *EVAL)
+    code, out, err = orchestra(*words)
+    assert (code, out) == (2, "") and "8 of solo" in err and "no such adapter" in err
+    partial = json.loads(Path("r/partial.json").read_text())["body"]["solo"]
+    assert (partial["done"], partial["missing"]) == (12, {task.id: 1 for task in tasks[12:]})
+    assert not Path("r/result.json").exists()
+    assert "is not finished" in orchestra("compare", "r", "r").err
+
+    monkeypatch.setattr(scripted, "load", load(lambda request: "#### 1"))
+    assert orchestra(*words).json["n"] == 20
+    assert not Path("r/partial.json").exists()
 
 
 def test_a_draw_is_told_as_one() -> None:
     interval = {"mean": 0.5, "ci_low": 0.25, "ci_high": 0.75}
     row = {"strict": interval, "flexible": interval, "unparseable": 0, "failed": 0, "tokens_per_task": 3.0, "n": 2}
     row |= {"usage": {"calls": 2}, "system": "b", "winner": None}
-    row["paired"] = {"flexible": {"mde": 0.3, "delta": 0.0, "ci_low": -0.2, "ci_high": 0.2, "p": 1.0}}
+    row["paired"] = {"flexible": {"mde": 0.3, "delta": 0.0, "ci_low": -0.2, "ci_high": 0.2, "clusters": None}}
+    row["p_holm"] = 1.0
     text = told({**row, "system": "a", "benchmark": "x", "chance": 0.5, "baselines": {"b": row}, "run_dir": "r"})
     assert "a and b: no difference shown (one of 30.0 points would be): +0.0 points (-20.0 to +20.0)" in text
+
+
+def test_a_benchmark_of_options_is_voted_on_by_letters(orchestra) -> None:
+    Path("b.txt").write_text("Answer: B\n")
+    value = orchestra("eval", "debate", "commonsenseqa", "--model", "scripted:b.txt", "--n", "6", "--json").json
+    assert value["unparseable"] == 0 and value["usage"]["calls"] == 6 * 3, "three of four agree in the first round"
+
+
+def test_evidence_goes_to_the_seats_and_a_reader_without_one_is_told_all(orchestra) -> None:
+    Path("s.txt").write_text("Answer: 9\n")
+    words = ("eval", "chain", "schedule", "--model", "scripted:s.txt", "--n", "2", "--seats", "generator,verifier")
+    said = orchestra(*words, "--baseline", "solo,self_consistency", "--json")
+    assert said.err.count("told everything") == 2 and said.json["baselines"].keys() == {"solo", "self_consistency"}
+    said = orchestra("eval", "debate", "schedule", "--model", "scripted:s.txt", "--n", "2", "--baseline", "solo")
+    assert "solo lacks a seat" in said.err and "debate lacks" not in said.err
+    refused = orchestra("eval", "chain", "arith", "--model", "scripted:s.txt", "--seats", "a,b")
+    assert refused.code == 2 and "not split between seats" in refused.err
