@@ -18,7 +18,7 @@ from orchestra.cli import shelf
 from orchestra.cli.options import TeamOptions
 from orchestra.errors import BadInput, UnknownName
 from orchestra.models.model import Policy
-from orchestra.team import Agent, Role, Team
+from orchestra.team import Agent, AnswerOf, Role, Team
 
 
 class Slot(NamedTuple):
@@ -64,7 +64,12 @@ def _is_agents(annotation: Any) -> bool:
 
 
 def casts_of(
-    name: str, topology: Callable[..., Team], slots: Sequence[Slot], options: TeamOptions, own: Mapping[str, Role[Any]]
+    name: str,
+    topology: Callable[..., Team],
+    slots: Sequence[Slot],
+    options: TeamOptions,
+    own: Mapping[str, Role[Any]],
+    answers: AnswerOf,
 ) -> dict[str, list[Cast]]:
     """Slot -> who plays in it: what --role says, or else what stands in the ROLES beside the topology.
 
@@ -88,7 +93,7 @@ def casts_of(
         number = options.agents if slot.many else None
         if (chosen := given.get(slot.name) or default) or slot.needed:
             casts[slot.name] = _number(name, slot, chosen, len(default), number)
-    return {slot: [Cast(_adjusted(cast.role, options), cast.model) for cast in casts[slot]] for slot in casts}
+    return {slot: [Cast(_adjusted(cast.role, options, answers), cast.model) for cast in casts[slot]] for slot in casts}
 
 
 def _asked(text: str, model: str) -> tuple[str, list[Cast]]:
@@ -122,10 +127,10 @@ def _role(role: str | Role[Any], own: Mapping[str, Role[Any]]) -> Role[Any]:
     return own.get(found.name, found)
 
 
-def _adjusted(role: Role[Any], options: TeamOptions) -> Role[Any]:
-    """A role with what the command line says of all roles."""
+def _adjusted(role: Role[Any], options: TeamOptions, answers: AnswerOf) -> Role[Any]:
+    """A role with what the command line says of all roles, and for the answers that the tasks want."""
     return replace(
-        role,
+        role.answering(answers.kind, answers.choices),
         max_tokens=role.max_tokens if options.max_tokens is None else options.max_tokens,
         temperature=role.temperature if options.temperature is None else options.temperature,
         stop=tuple(text.replace("\\n", "\n") for text in options.stop) or role.stop,

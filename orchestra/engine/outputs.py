@@ -25,6 +25,15 @@ class Last:
 
 
 @dataclass(frozen=True, slots=True)
+class LastAnswer:
+    """The last message that holds an answer; where there is none the last of all."""
+
+    def __call__(self, history: History) -> Reply:
+        said = [m for m in history.messages if m.answer is not None] or history.messages
+        return _reply(said[-1]) if said else Reply()
+
+
+@dataclass(frozen=True, slots=True)
 class Majority:
     """The most frequent answer of the standing votes; of equally frequent ones the one that was declared first."""
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from orchestra.engine.history import History
@@ -117,7 +118,7 @@ class Quorum(Stop):
 
     def needed(self, due: int) -> int:
         """Equal votes needed where that many are due."""
-        return math.floor(Fraction(self.share).limit_denominator(1000) * due) + 1
+        return _over(self.share, due)
 
     def __call__(self, history: History) -> str | None:
         standing = history.standing()
@@ -136,6 +137,12 @@ class Quorum(Stop):
             if agree + steps >= self.needed(spoke + steps + len(sure)):
                 return steps  # if these agree, and the others fall silent
         return len(left) + 1
+
+
+@lru_cache(maxsize=1024)
+def _over(share: float, due: int) -> int:
+    """floor(share x due) + 1; kept, since a stop is asked after every message."""
+    return math.floor(Fraction(share).limit_denominator(1000) * due) + 1
 
 
 @dataclass(frozen=True, slots=True)

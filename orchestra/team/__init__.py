@@ -11,7 +11,7 @@ from orchestra.team.actors.retry import Retry
 from orchestra.team.actors.timed import Timed
 from orchestra.team.actors.told import Told
 from orchestra.team.carry import AnswerOnly, Truncated, When
-from orchestra.team.forms import Verdict, number, own_words, verdict
+from orchestra.team.forms import AnswerOf, Verdict, number, own_words, verdict
 from orchestra.team.registry import register
 from orchestra.team.role import Agent, Role
 from orchestra.team.selection import Route, Selection, Switch, TopK
@@ -19,6 +19,7 @@ from orchestra.team.team import Team
 
 __all__ = [
     "Agent",
+    "AnswerOf",
     "AnswerOnly",
     "Capped",
     "Controller",

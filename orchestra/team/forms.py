@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from orchestra.answers import extract
 from orchestra.errors import Unparseable
 from orchestra.team.registry import register
-from orchestra.types import View
+from orchestra.types import AnswerKind, View
 
 
 @register("number")
@@ -19,6 +21,36 @@ def number(said: str) -> str | None:
     ('91', None)
     """
     return extract(said, "number")
+
+
+@register("answer_of")
+@dataclass(frozen=True, slots=True)
+class AnswerOf:
+    """The answer of one kind that a text gives, None if it gives none; `number` is that of numbers.
+
+    >>> AnswerOf("choice")("I think (B) is right."), AnswerOf("choice", ("yes", "no"))("No, never.")
+    ('B', 'no')
+    """
+
+    kind: AnswerKind
+    choices: tuple[str, ...] = ()
+    """The closed set, where all tasks share it; without it labels alone are found, A to E."""
+
+    def __call__(self, said: str) -> str | None:
+        return extract(said, self.kind, self.choices)
+
+
+_in_kind: dict[Any, Callable[[AnswerOf], Any]] = {number: lambda form: form}
+
+
+def made_of(form: Any, make: Callable[[AnswerOf], Any]) -> None:
+    """Says how a form that reads numbers is made for another kind of answer."""
+    _in_kind[form] = make
+
+
+def in_kind(form: Any, answers: AnswerOf) -> Any:
+    """The form for another kind of answer; one that reads no number stays as it is."""
+    return _in_kind[form](answers) if form in _in_kind else form
 
 
 class Verdict(NamedTuple):

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 from orchestra.errors import BadTeam, UnknownName
 
 T = TypeVar("T")
 
+SHELVES = ("orchestra.roles", "orchestra.topologies")
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _known: dict[str, Any] = {}
 _names: dict[int, tuple[str, Any]] = {}
@@ -46,7 +48,14 @@ def name_of(thing: Any) -> str | None:
 
 
 def resolve(name: str) -> Any:
-    """The thing of that name; UnknownName with a suggestion where there is none."""
+    """The thing of that name; UnknownName with a suggestion where there is none.
+
+    What our own shelves register is known without their being imported first, and they are imported only when a name is
+    met that nobody has registered yet, so that `import orchestra` does not pay for them.
+    """
+    if name not in _known:
+        for shelf in SHELVES:
+            import_module(shelf)
     try:
         return _known[name]
     except KeyError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from orchestra.engine.context import ONE_CALL, Context
@@ -16,9 +16,10 @@ from orchestra.errors import BadRole, Unparseable
 from orchestra.models.choose import choose
 from orchestra.models.model import Model, Policy
 from orchestra.team import template
+from orchestra.team.forms import AnswerOf, in_kind, number  # noqa: F401  (`number` in an example)
 from orchestra.team.registry import register
 from orchestra.team.repair import LINE, blank, repair
-from orchestra.types import Completion, Reply, Request, Usage, View
+from orchestra.types import AnswerKind, Completion, Reply, Request, Usage, View
 
 T = TypeVar("T")
 
@@ -49,7 +50,8 @@ class Role(Generic[T]):
 
     name: str
     prompt: str
-    """Sandboxed template over the View; becomes the user turn."""
+    """Sandboxed template over the View; becomes the user turn. A private line that no template of the role names
+    follows the prompt, so that nobody misses what it alone is told."""
     system: str = ""
     """Template of the system turn; empty: none."""
     examples: tuple[tuple[str, str], ...] = ()
@@ -95,6 +97,8 @@ class Role(Generic[T]):
         """The call that this role makes on seeing a View; the same View gives the same bytes."""
         variables = {name: getattr(view, name) for name in ("prompt", "inbox", "memory", "private", "seat", "round")}
         variables["persona"] = persona
+        if view.private and not any(template.names(source, "private") for source in (self.prompt, self.system)):
+            variables["prompt"] = f"{view.prompt}\n{view.private}"
         where = f"role {self.name!r}"
         turns = [("system", template.render(self.system, variables, where).strip())] if self.system else []
         for asked, said in self.examples:
@@ -115,6 +119,17 @@ class Role(Generic[T]):
         parsed = self.output(said)
         memory = self.remember(view, parsed) if self.remember else None
         return Reply(said.strip(), answer=self.answer(parsed), parsed=parsed, memory=memory)
+
+    def answering(self, kind: AnswerKind, choices: tuple[str, ...] = ()) -> Role[Any]:
+        """The same role for tasks whose answers are of another kind: where it reads a number it reads that.
+
+        >>> Role("solver", "{{ prompt }}", answer=number).answering("choice").reply("It is (B).", View("?")).answer
+        'B'
+        """
+        if kind == "number":
+            return self
+        answers = AnswerOf(kind, choices)
+        return replace(self, output=in_kind(self.output, answers), answer=in_kind(self.answer, answers))
 
     def __call__(self, policy: Policy | Model, *, name: str = "", persona: str = "") -> Agent:
         """An Agent. A role called with a model names its policy after the role, so agents of one role share it."""

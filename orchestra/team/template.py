@@ -65,6 +65,16 @@ def check(source: str, where: str) -> None:
         raise BadRole(f"{where}: unknown variable {', '.join(unknown)}; a prompt sees {', '.join(sorted(VARIABLES))}")
 
 
+@lru_cache(maxsize=512)
+def names(source: str, variable: str) -> bool:
+    """Whether a checked template reads a variable.
+
+    >>> names("{% if private %}Psst.{% endif %}", "private"), names("private", "private")
+    (True, False)
+    """
+    return variable in meta.find_undeclared_variables(_environment.parse(source))
+
+
 def check_plain(text: str, where: str) -> None:
     """Raises BadRole naming the line if a text of ours holds a control token."""
     if found := SPECIAL.search(text):

@@ -16,6 +16,7 @@ from orchestra.contracts.topology import wavering
 from orchestra.engine import Schedule
 from orchestra.engine.door import seeded
 from orchestra.models.scripted import Scripted
+from orchestra.trajectory.codec import dump, load
 from orchestra.trajectory.journal import MemoryJournal
 from orchestra.trajectory.reader import Reader
 from orchestra.trajectory.store import open_run
@@ -103,8 +104,8 @@ def seed(key: Key) -> int:
 
 
 def transcript(made: Trajectory) -> Trajectory:
-    """All of a trajectory but what depends on the schedule: the calls it wasted."""
-    return replace(made, waste=Usage())
+    """All of a trajectory, as it is read back, but what depends on the schedule: the calls it wasted."""
+    return load(dump(replace(made, waste=Usage())), Trajectory)
 
 
 class Case:
@@ -117,7 +118,7 @@ class Case:
         played = scenes.played(topology, model, journal, seed=seed, schedule="sequential", draws=draws)
         self.whole = transcript(asyncio.run(played))
         self.effects = frozenset(journal.entries)
-        self.calls = len(model.calls)
+        self.calls = sum(not request.options for request in model.calls)
 
     def job(self, folder: Path, notes: Path, linger: float, after: float | None) -> Job:
         args = {

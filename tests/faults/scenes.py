@@ -18,8 +18,7 @@ import pyarrow.ipc  # type: ignore[import-untyped]  # noqa: F401  # before the f
 
 from orchestra.contracts.topology import TASK, assembled, wavering
 from orchestra.credit import Scored, Table, nested_mean
-from orchestra.engine import Schedule
-from orchestra.engine.tree import Full
+from orchestra.engine import Full, Schedule
 from orchestra.errors import OrchestraError
 from orchestra.models.model import Scores
 from orchestra.models.scripted import Scripted
@@ -44,23 +43,23 @@ class Notes:
 
 
 class Noted(Scripted):
-    """A model that replies by the seed alone, after up to 4 ms, and notes every call before it is made."""
+    """A model that replies by the seed alone, after up to 4 ms, and notes every generation before it is made."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(wavering)
         self._notes = notes
 
     async def generate(self, requests: Sequence[Request]) -> Sequence[Completion]:
+        for request in requests:
+            self._notes.add("call", request.seed)
         await self._think(requests)
         return await super().generate(requests)
 
     async def score(self, requests: Sequence[Request]) -> Sequence[Scores]:
-        await self._think(requests)
+        await self._think(requests)  # scores have no seed, since they do not depend on a draw; their choices are puts
         return await super().score(requests)
 
     async def _think(self, requests: Sequence[Request]) -> None:
-        for request in requests:
-            self._notes.add("call", request.seed)
         await asyncio.sleep(max(request.seed % 5 for request in requests) / 1000)
 
 

@@ -216,3 +216,15 @@ def test_what_a_model_cannot_do_is_told_before_the_first_call():
 def test_a_role_has_choices_or_a_grammar():
     with pytest.raises(BadRole, match="has choices and a grammar"):
         Role("r", "p", choices=("a", "b"), grammar='{"regex": "a"}')
+
+
+def test_a_private_line_that_no_template_places_follows_the_prompt():
+    view = View("Who?", private="It was Ann.")
+    assert Role("a", "Task: {{ prompt }} Answer.").request(view).messages == (
+        ("user", "Task: Who?\nIt was Ann. Answer."),
+    )
+    placed = Role("b", "{{ private }}: {{ prompt }}")
+    assert placed.request(view).messages == (("user", "It was Ann.: Who?"),)
+    told = Role("c", "{{ prompt }}", system="You know: {{ private }}")
+    assert told.request(view).messages == (("system", "You know: It was Ann."), ("user", "Who?"))
+    assert Role("d", "{{ prompt }}").request(View("Who?")).messages == (("user", "Who?"),)

@@ -40,3 +40,27 @@ def test_number(said, found):
 
 def test_own_words_are_remembered_as_they_were():
     assert own_words(View("q"), "I said 4.") == "I said 4."
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "choices", "answer"),
+    [
+        ("I think it is (B).", "choice", (), "B"),
+        ("No, they never met.", "choice", ("yes", "no"), "no"),
+        ("Answer: Paris", "text", (), "Paris"),
+        ("It is 91.", "number", (), "91"),
+    ],
+)
+def test_a_role_answers_in_the_kind_of_its_tasks(said, kind, choices, answer):
+    from orchestra.roles import debater, peer, verifier
+
+    for role in (debater, peer):
+        assert role.answering(kind, choices).reply(said, View("?")).answer == answer
+    assert verifier.answering(kind, choices) == verifier, "a verdict is no answer"
+
+
+def test_a_rating_is_read_beside_an_answer_of_any_kind():
+    from orchestra.roles import peer
+
+    reply = peer.answering("choice").reply("It is (C).\nRatings: 5 1", View("?"))
+    assert (reply.answer, reply.parsed.scores) == ("C", (5, 1))

@@ -1,6 +1,7 @@
 """Names of functions and classes: one thing a name, resolved without imports."""
 
 import importlib.util
+import subprocess
 import sys
 
 import pytest
@@ -98,3 +99,22 @@ def test_names_are_plain(name):
 def test_an_unknown_name_gets_a_suggestion():
     with pytest.raises(UnknownName, match=r"did you mean 'majority'\?"):
         resolve("majorty")
+
+
+def test_a_team_of_the_shelf_loads_in_a_process_that_never_imported_it(tmp_path):
+    from orchestra import topologies
+    from orchestra.contracts.topology import assembled
+    from orchestra.models.scripted import Scripted
+
+    for name in topologies.__all__:
+        assembled(getattr(topologies, name), Scripted(["4"])).write(tmp_path / f"{name}.json")
+    code = (
+        "import sys, pathlib, orchestra\n"
+        "from orchestra.models.scripted import Scripted\n"
+        "assert 'orchestra.topologies' not in sys.modules\n"
+        f"for file in sorted(pathlib.Path({str(tmp_path)!r}).glob('*.json')):\n"
+        "    print(orchestra.Team.load(file, Scripted(['4'])).name)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    assert len(said.stdout.split()) == len(topologies.__all__)

@@ -17,14 +17,14 @@ def rendered(prompt, view=None, **rest):
 @pytest.mark.parametrize(
     ("prompt", "text"),
     [
-        ("{{ prompt }} {{ round }} {{ round + 1 }}", "q 0 1"),
+        ("{{ prompt }} {{ round }} {{ round + 1 }}", "q\np 0 1"),
         ("{% for m in inbox %}{{ loop.index }}:{{ m.content }}{{ '' if loop.last else ', ' }}{% endfor %}",
          "1:said 0, 2:said 1, 3:said 2"),
         ("{% for m in inbox if m.answer != '1' %}{{ m.sender }}{% else %}none{% endfor %}", "s0s2"),
         ("{{ inbox | map(attribute='answer') | join('+') }}", "0+1+2"),
         ("{{ inbox[-1].content | upper if inbox else 'nothing' }}", "SAID 2"),
         ("{{ memory.n }}{{ memory['n'] }}{% if private is defined %}!{% endif %}", "33!"),
-        ("{{ inbox | length }} {{ prompt ~ '?' }} {{ inbox[0].parsed | default('-', true) }}", "3 q? -"),
+        ("{{ inbox | length }} {{ prompt ~ '?' }} {{ inbox[0].parsed | default('-', true) }}", "3 q\np? -"),
     ],
 )  # fmt: skip
 def test_what_a_prompt_can_read(prompt, text):

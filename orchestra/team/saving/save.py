@@ -25,7 +25,7 @@ SCHEMA = 1
 _ENGINE: tuple[type, ...] = (
     Node, Edge, stops.Never, stops.MaxRounds, stops.Quorum, stops.Said, stops.Spoken, stops.Either, stops.Both,
     stops.Accepted, stops.Unchanged, stops.Spent, stops.Timeout, stops.Signal,
-    outputs.Last, outputs.Majority, outputs.Everything, Budget,
+    outputs.Last, outputs.LastAnswer, outputs.Majority, outputs.Everything, Budget,
 )  # fmt: skip
 for _cls in _ENGINE:
     register(_cls.__name__.lower())(_cls)
