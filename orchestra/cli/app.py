@@ -19,8 +19,8 @@ import typer
 from orchestra.errors import OrchestraError
 
 COMMANDS = (
-    "doctor", "tour", "ls", "draw", "save", "diff", "run", "history", "eval", "compare", "diagnose", "collect", "train",
-    "export", "simulate", "models", "version",
+    "doctor", "tour", "ls", "draw", "save", "diff", "run", "history", "eval", "compare", "diagnose", "report",
+    "audit", "collect", "train", "export", "simulate", "models", "version",
 )  # fmt: skip
 """In the order of `orchestra --help`."""
 

@@ -9,8 +9,8 @@ from orchestra.cli import shelf, teams
 from orchestra.cli.options import TeamOptions
 from orchestra.cli.screen import say
 from orchestra.errors import BadInput
-from orchestra.evaluation.baselines import WARM, Baseline, Bind, baseline, ensemble
-from orchestra.evaluation.matching import SIZINGS
+from orchestra.evaluation.equal_budget.baselines import WARM, Baseline, Bind, baseline, ensemble
+from orchestra.evaluation.equal_budget.matching import SIZINGS
 from orchestra.models.model import Policy
 from orchestra.team import Agent, AnswerOf, Team
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from orchestra.atomic import write_record
 from orchestra.cli import teams
+from orchestra.cli.audit import told as told_audit
 from orchestra.cli.baselines import rivals
 from orchestra.cli.meter import metering
 from orchestra.cli.options import Benchmark, BudgetOptions, PaceOptions, RunOptions, Team, TeamOptions, grouped
@@ -21,14 +23,18 @@ from orchestra.cli.screen import say
 from orchestra.cli.tasks import TaskOptions, answers_of, chosen, described
 from orchestra.cli.totals import TotalOptions
 from orchestra.cli.verdict import told
-from orchestra.errors import RunFailed
+from orchestra.errors import BadTeam, RunFailed
+from orchestra.evaluation.audit import audit, of_runs
 from orchestra.evaluation.course import Course
-from orchestra.evaluation.matching import Match, Per
+from orchestra.evaluation.equal_budget.matching import Match, Per
+from orchestra.evaluation.finished import finished
 from orchestra.evaluation.outcome import Outcome, measure_all
 from orchestra.evaluation.plot import check_plot, plot
 from orchestra.evaluation.provenance import speakers, versions
 from orchestra.evaluation.sources.seats import lacks
 
+TEAM = "team.json"
+"""The team as data, which a report draws."""
 PARTIAL = "partial.json"
 """What an evaluation that did not finish leaves in its folder: the runs that ended, and how many are missing."""
 
@@ -42,6 +48,7 @@ class Extent:
         int,
         typer.Option(min=0, help="Draws of the single agent on every task: self-consistency for every k up to it."),
     ] = 0
+    audit: Annotated[bool, typer.Option("--audit", help="Show what every scoring rule makes of the replies.")] = False
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Accuracy against cost, as .svg, .png or .pdf.")
     ] = None
@@ -104,7 +111,13 @@ def evaluate(
         figures = outcome.summary()
         log = {"versions": versions(), "models": speakers(every), "spec": folder.spec}
         save_result(folder.path, {**outcome.kept(figures, tasks), "log": log})
+        with suppress(
+            BadTeam
+        ):  # one of functions without names cannot be saved, and the report then draws what was said
+            graph.write(folder.path / TEAM)
         (folder.path / PARTIAL).unlink(missing_ok=True)
+        if extent.audit:
+            say(told_audit(audit(of_runs(finished(folder.path).ours), bench).summary()))
     if extent.plot:
         plot(outcome.curve(), extent.plot, title=f"{bench.name}, {len(tasks)} tasks")
     value = {**figures, "cache": traffic(*every), "chance": bench.chance, "run_dir": str(folder.path)}

@@ -14,13 +14,13 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from orchestra.errors import RunFailed
-from orchestra.evaluation.baselines import Baseline, Matched, measure, warmed
 from orchestra.evaluation.benchmark import content_hash
 from orchestra.evaluation.comparison import Comparison, compare
 from orchestra.evaluation.course import Course
 from orchestra.evaluation.curves import Curve, Track, curve
-from orchestra.evaluation.matching import Match, Per
-from orchestra.evaluation.pool import Pool, draw_pool
+from orchestra.evaluation.equal_budget.baselines import Baseline, Matched, measure, warmed
+from orchestra.evaluation.equal_budget.matching import Match, Per
+from orchestra.evaluation.equal_budget.pool import Pool, draw_pool
 from orchestra.evaluation.result import Result, Rule
 from orchestra.evaluation.statistics import holm
 from orchestra.team import Team

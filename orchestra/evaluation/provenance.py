@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from orchestra.digest import digest, file_digest
 from orchestra.errors import BadInput
-from orchestra.evaluation.flops import parameters
+from orchestra.evaluation.equal_budget.flops import parameters
 from orchestra.models.model import Model, Policy
 from orchestra.team import Team
 

@@ -85,7 +85,7 @@ def test_a_table_holds_the_same_rows(orchestra) -> None:
     ("words", "message"),
     [
         (("nowhere", "--output", "o"), "expected trained adapters (manifest.json or adapter_config.json)"),
-        (("r", "--output", "o"), "--format jsonl|parquet for a run folder"),
+        (("r", "--output", "o"), "--format jsonl|parquet|inspect for a run folder"),
         (("adapters", "--output", "o", "--format", "jsonl"), "no run folder"),
         (("empty", "--output", "o", "--format", "jsonl"), "expected a run with decisions"),
         (("adapters", "--output", "o", "--format", "gguff"), "unknown format 'gguff'; did you mean 'gguf'?"),

@@ -38,7 +38,7 @@ def test_who_finds_a_reply_right(said: tuple[str, str], right: set[str]) -> None
 
 
 def test_the_counts_of_an_audit() -> None:
-    found = audit([reply("#### 18"), reply("18.", cut=True), reply(None), reply("#### 1", gold=None)])
+    found = audit([reply("#### 18"), reply("It is 18.", cut=True), reply(None), reply("#### 1", gold=None)])
     assert (found.replies, found.failed, found.unscored, found.cut, len(found.judged)) == (4, 1, 1, 1, 3)
     rates = {rate.rule: rate for rate in found.rates}
     assert (rates["strict"].unparseable, rates["flexible"].unparseable) == (2, 1)
@@ -73,12 +73,12 @@ def test_a_file_of_replies(tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     rows = [
         {"gold": "18", "text": "#### 18"},
-        {"gold": "B", "text": "Answer: B", "kind": "choice", "choices": ["one", "two"], "id": "c", "finish": "length"},
+        {"gold": "B", "text": "Answer: B", "kind": "choice", "choices": ["A", "B"], "id": "c", "finish": "length"},
     ]
     file.write_text("\n".join(map(json.dumps, rows)))
     first, second = of_file(file, "number")
     assert (first.task.id, first.task.kind, first.cut) == ("1", "number", False)
-    assert (second.task.id, second.task.choices, second.cut) == ("c", ("one", "two"), True)
+    assert (second.task.id, second.task.choices, second.cut) == ("c", ("A", "B"), True)
     assert judge(second).verdicts["simple_evals"].credit == judge(second).verdicts["flexible"].credit == 1.0
 
 

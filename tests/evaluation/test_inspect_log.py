@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +30,28 @@ def logs(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     files = write(run, tmp_path_factory.mktemp("logs"))
     read = [json.loads(file.read_text()) for file in files]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_arith-add1-[\w-]+_\w{22}\.json", f.name) for f in files)
-    return {log["eval"]["solver"]: log for log in read}
+    return {told["eval"]["solver"]: told for told in read}
 
 
 def test_every_system_has_a_log_with_its_own_figures(run: Path, logs: dict[str, Any]) -> None:
     found = finished(run)
     assert list(logs) == ["chain", *found.figures["baselines"]]
     for result in found.results():
-        log = logs[result.system]
-        assert (log["version"], log["status"], log["eval"]["task"]) == (2, "success", "arith:add1")
-        scores = {score["name"]: score["metrics"]["accuracy"]["value"] for score in log["results"]["scores"]}
+        told = logs[result.system]
+        assert (told["version"], told["status"], told["eval"]["task"]) == (2, "success", "arith:add1")
+        scores = {score["name"]: score["metrics"]["accuracy"]["value"] for score in told["results"]["scores"]}
         assert scores == {"strict": result.strict.mean, "flexible": result.flexible.mean}
-        assert [sample["scores"]["flexible"]["value"] for sample in log["samples"]] == [
+        assert [sample["scores"]["flexible"]["value"] for sample in told["samples"]] == [
             i.flexible for i in result.items
         ]
-    assert len({log["eval"]["task_id"] for log in logs.values()}) == len(logs)
+    assert len({told["eval"]["task_id"] for told in logs.values()}) == len(logs)
 
 
 def test_usage_by_model_and_role_is_what_the_runs_spent(run: Path, logs: dict[str, Any]) -> None:
-    for system, log in logs.items():
+    for system, told in logs.items():
         spent = sum(scored.item.usage.tokens for scored in finished(run).systems[system])
         for name in ("model_usage", "role_usage"):
-            assert sum(usage["total_tokens"] for usage in log["stats"][name].values()) == spent > 0
+            assert sum(usage["total_tokens"] for usage in told["stats"][name].values()) == spent > 0
     assert logs["chain"]["stats"]["role_usage"].keys() == {"generator", "verifier", "refiner"}
     assert logs["chain"]["stats"]["model_usage"].keys() == {"scripted:s.txt"}
 
@@ -81,10 +82,10 @@ def test_what_is_wrong_for_its_form_says_so(logs: dict[str, Any]) -> None:
 
 def test_several_runs_of_a_task_are_epochs(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "run", "solo", "arith:add1", "--n", "3", "--samples", "2")
-    (log,) = (json.loads(file.read_text()) for file in write(run, tmp_path / "logs"))
-    assert [sample["epoch"] for sample in log["samples"]] == [1, 1, 1, 2, 2, 2]
-    assert log["eval"]["config"]["epochs"] == 2
-    (means,) = (each["samples"] for each in log["reductions"] if each["scorer"] == "flexible")
+    (told,) = (json.loads(file.read_text()) for file in write(run, tmp_path / "logs"))
+    assert [sample["epoch"] for sample in told["samples"]] == [1, 1, 1, 2, 2, 2]
+    assert told["eval"]["config"]["epochs"] == 2
+    (means,) = (each["samples"] for each in told["reductions"] if each["scorer"] == "flexible")
     assert {each["sample_id"]: each["value"] for each in means} == finished(run).results()[0].scores()
 
 
@@ -103,6 +104,10 @@ def test_a_task_without_a_gold_has_no_score(run: Path) -> None:
     first, *others = found.ours
     bare = first._replace(item=replace(first.item, strict=None, flexible=None))
     again = replace(found, systems={**found.systems, "chain": (bare, *others)})
-    made = log(again, Result("chain", "arith:add1", tuple(s.item for s in again.ours)), Source("", {}))
+    made = log(
+        again,
+        Result("chain", "arith:add1", tuple(s.item for s in again.ours)),
+        Source(datetime(2026, 1, 1, tzinfo=UTC), {}),
+    )
     assert made["samples"][0]["scores"] == {}
     assert made["results"]["scores"][0]["unscored_samples"] == 1

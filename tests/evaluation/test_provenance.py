@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from orchestra.digest import file_digest
 from orchestra.errors import BadInput
-from orchestra.evaluation.flops import parameters
+from orchestra.evaluation.equal_budget.flops import parameters
 from orchestra.evaluation.provenance import speakers, versions
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator

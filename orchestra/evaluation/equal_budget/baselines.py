@@ -16,9 +16,9 @@ from typing import Any, Final
 from orchestra.engine import Node, run
 from orchestra.errors import BadInput, OrchestraError
 from orchestra.evaluation.course import Course
-from orchestra.evaluation.flops import by_weights, flops
-from orchestra.evaluation.matching import SIZINGS, Forecast, Match, Per, Sizing, sizes
-from orchestra.evaluation.rehearsal import Line, rehearsing
+from orchestra.evaluation.equal_budget.flops import by_weights, flops
+from orchestra.evaluation.equal_budget.matching import SIZINGS, Forecast, Match, Per, Sizing, sizes
+from orchestra.evaluation.equal_budget.rehearsal import Line, rehearsing
 from orchestra.evaluation.result import Item, Result
 from orchestra.evaluation.sources.seats import seated
 from orchestra.models.model import Policy

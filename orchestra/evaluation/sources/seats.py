@@ -31,7 +31,7 @@ def known_seats(seats: Sequence[str]) -> tuple[str, ...]:
 
 
 def seated(task: Task, system: Actor) -> Task:
-    """The task as a system is told it: as it is, or, where no node of it at any depth is one of the seats, all lines to all.
+    """The task as a system is told it: as it is, or, where a seat is no node of it at any depth, all lines to all.
 
     >>> from orchestra.engine import START, Edge, Graph, Node
     >>> team = Graph("pair", [Node("ann", print)], [Edge(START, "ann")])

@@ -11,7 +11,8 @@ import pytest
 from orchestra import topologies
 from orchestra.errors import BadInput
 from orchestra.evals import arith
-from orchestra.evaluation.baselines import (
+from orchestra.evaluation.course import Course
+from orchestra.evaluation.equal_budget.baselines import (
     WARM,
     Baseline,
     Bind,
@@ -22,8 +23,7 @@ from orchestra.evaluation.baselines import (
     measure,
     warmed,
 )
-from orchestra.evaluation.course import Course
-from orchestra.evaluation.matching import SIZINGS
+from orchestra.evaluation.equal_budget.matching import SIZINGS
 from orchestra.evaluation.result import Result
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted

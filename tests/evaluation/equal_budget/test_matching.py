@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestra.errors import BadInput
-from orchestra.evaluation.matching import SIZINGS, Forecast, Sizing, nearest, sizes
+from orchestra.evaluation.equal_budget.matching import SIZINGS, Forecast, Sizing, nearest, sizes
 
 SIZING = Sizing("n", 1, 50)
 FORECASTS = st.tuples(st.integers(0, 90), st.integers(0, 90), st.integers(1, 90)).map(

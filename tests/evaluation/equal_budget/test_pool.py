@@ -10,8 +10,8 @@ import pytest
 from orchestra.errors import BadInput, CallFailed
 from orchestra.evals import arith
 from orchestra.evaluation.course import Course
+from orchestra.evaluation.equal_budget.pool import Draw, Pool, draw_pool
 from orchestra.evaluation.evaluate import evaluate
-from orchestra.evaluation.pool import Draw, Pool, draw_pool
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator
 from orchestra.topologies import self_consistency
