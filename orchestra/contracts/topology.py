@@ -15,7 +15,7 @@ from orchestra.engine.graph import Graph
 from orchestra.errors import CallFailed
 from orchestra.models.scripted import Scripted
 from orchestra.team import Role, Team
-from orchestra.trajectory.journal import MemoryJournal
+from orchestra.trajectory.journal import Failure, MemoryJournal
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Completion, Request, Task, Usage
 
@@ -165,8 +165,9 @@ def _check_resume(function: Callable[..., Team], roles: Mapping[str, Role[Any]] 
         team = assembled(function, model, roles)
         again = _run(team, 0, journal=part)
         assert again == whole, f"{team.name}: resumed after {kept} calls it went on otherwise"
-        left = sum(isinstance(getattr(entry, "outcome", None), Completion) for _, entry in entries[kept:])
-        assert len(model.calls) == left, (
+        outcomes = [getattr(entry, "outcome", None) for _, entry in entries[kept:]]
+        tools = sum(not isinstance(outcome, (Completion, Failure, type(None))) for outcome in outcomes)
+        assert len(model.calls) == len(entries) - kept - tools, (
             f"{team.name}: resumed after {kept} of {len(entries)} calls it made {len(model.calls)}"
         )
 
