@@ -27,6 +27,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "serving": ("fastapi", "uvicorn", "openai"),
     "data": ("pyarrow", "datasets"),
     "train": ("trl", "peft", "accelerate"),
+    "track": ("tensorboard",),
     "deepspeed": ("deepspeed",),
     "fast": ("openvino",),
     "population": ("numba", "scikit-learn"),

@@ -1,7 +1,7 @@
 """`orchestra train`: starts a recipe as `accelerate launch` does, in a process of its own.
 
-What stands after RECIPE is the recipe's; its exit code is ours. Several machines or DeepSpeed: call `accelerate launch`
-with the same file.
+What stands after RECIPE is the recipe's; its exit code is ours. `--config` says where as one of the files beside the
+recipes does (cpu, cpu2, multi_gpu, zero1, ...) or a file of one's own; several machines: `accelerate launch` itself.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import json as jsons
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from orchestra.cli import shelf
 from orchestra.cli.output import Json, result
-from orchestra.errors import RunFailed, missing_extra
+from orchestra.errors import BadInput, RunFailed, UnknownName, missing_extra
 
 LAUNCH = """
 import subprocess, sys
@@ -28,14 +29,19 @@ except subprocess.CalledProcessError as error:
 """
 """`accelerate launch`, with the exit code of what it launched, which its own script turns into 1."""
 
+CONFIGS = {file.stem: file for file in (shelf.PACKAGE / "training" / "configs").glob("*.yaml")}
+
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of the shelf (orchestra ls recipes), or FILE.py.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(help="Its own arguments: orchestra train RECIPE --help.")
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes on this machine.")] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="Train on the CPU, even where there is a GPU.")] = False,
+    config: Annotated[
+        str | None, typer.Option(help=f"{', '.join(sorted(CONFIGS))}, or a file of `accelerate config`.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train the policies of a team by a recipe."""
@@ -45,13 +51,25 @@ def train(
         words.append("--json")
     if find_spec("accelerate") is None:
         raise missing_extra("train", "accelerate")
-    where = ["--num_processes", str(processes), "--num_machines", "1", "--mixed_precision", "no"]
-    command = [sys.executable, "-c", LAUNCH, *(["--cpu"] if cpu else []), *where, "--dynamo_backend", "no"]
-    code, said = _launched([*command, str(file), *words], captured=as_json)
+    command = [sys.executable, "-c", LAUNCH, *_where(config, processes, cpu=cpu), str(file), *words]
+    code, said = _launched(command, captured=as_json)
     if code != 0:
         raise typer.Exit(code if 0 < code <= 130 else 1)  # the recipe has told why
     if as_json:
         result(_object(said, recipe), "", as_json=True)
+
+
+def _where(config: str | None, processes: int | None, *, cpu: bool) -> list[str]:
+    """What `accelerate launch` is told; all that it would else warn of is said. Raises BadInput, UnknownName."""
+    if config is None:
+        where = ["--num_processes", str(processes or 1), "--num_machines", "1", "--mixed_precision", "no"]
+        return [*(["--cpu"] if cpu else []), *where, "--dynamo_backend", "no"]
+    if cpu:
+        raise BadInput("--config and --cpu exclude each other; fix: --config cpu, or drop one of them")
+    file = CONFIGS.get(config) or Path(config)
+    if not file.is_file():
+        raise UnknownName("configuration", config, CONFIGS)
+    return ["--config_file", str(file), *(["--num_processes", str(processes)] if processes else [])]
 
 
 def _launched(command: list[str], *, captured: bool) -> tuple[int, str]:

@@ -23,19 +23,30 @@ from orchestra.models.cache import file_sha256
 
 CARD = """\
 ---
-library_name: peft
-tags: [lora, orchestra]
+library_name: {library}
+tags: [{tags}]
 ---
 # {policy}, version {version}
 
-A LoRA adapter of one policy of a team of language-model agents, trained with Orchestra on the team's trajectories.
-Load it with `peft.PeftModel.from_pretrained(base, folder)`, or bind the folder above it with `--adapters`. It was
-fitted to the prompts of its role and has not been evaluated outside of them.
+{what} of one policy of a team of language-model agents, trained with Orchestra on the team's trajectories.
+{load} It was fitted to the prompts of its role and has not been evaluated outside of them.
 
 | | |
 |---|---|
 {facts}
 """
+ADAPTER = {
+    "library": "peft",
+    "tags": "lora, orchestra",
+    "what": "A LoRA adapter",
+    "load": "Load it with `peft.PeftModel.from_pretrained(base, folder)`, or bind the folder above with `--adapters`.",
+}
+WHOLE = {
+    "library": "transformers",
+    "tags": "orchestra",
+    "what": "All weights",
+    "load": "Load them with `AutoModelForCausalLM.from_pretrained(folder)`, or name them by `--model hf:./FOLDER`.",
+}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -90,7 +101,8 @@ def card(policy: str, version: int, facts: Mapping[str, Scalar]) -> str:
         f"| {name.replace('_', ' ')} | {f'{value:.6g}' if isinstance(value, float) else value} |"
         for name, value in facts.items()
     ]
-    return CARD.format(policy=policy, version=version, facts="\n".join(lines))
+    words = WHOLE if facts.get("weights") == "full" else ADAPTER
+    return CARD.format(policy=policy, version=version, facts="\n".join(lines), **words)
 
 
 def _usable(output: Path, policy: str) -> None:

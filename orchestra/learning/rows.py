@@ -10,12 +10,16 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from math import inf
+from typing import TYPE_CHECKING
 
 from orchestra.credit.credit import Annotation, Table
 from orchestra.credit.labels import label
 from orchestra.errors import BadData
 from orchestra.learning.row import IGNORED, Encoder, Row, content, row_of, sampled
 from orchestra.trajectory.trajectory import Decision, Trajectory
+
+if TYPE_CHECKING:
+    from orchestra.learning.pairs import Pair
 
 
 def sft_rows(
@@ -95,8 +99,8 @@ def joined(rows: Iterable[Row]) -> list[Row]:
     return merged
 
 
-def refuse_overlap(rows: Iterable[Row], held_out_prompts: Iterable[str]) -> None:
-    """Raises BadData if a row comes from a held-out task; case and white space of its prompt do not matter."""
+def refuse_overlap(rows: Iterable[Row | Pair], held_out_prompts: Iterable[str]) -> None:
+    """Raises BadData if a row or pair comes from a held-out task; case and white space of its prompt do not matter."""
     held_out = {content(prompt): prompt for prompt in held_out_prompts}
     found = [row for row in rows if row.task in held_out]
     if found:

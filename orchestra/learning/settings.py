@@ -5,8 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from math import isfinite
+from typing import Literal, get_args
 
-from orchestra.errors import BadInput
+from orchestra.errors import BadInput, UnknownName
+
+Trainer = Literal["packed", "trl"]
+"""packed: our collator, loss and loop; trl: TRL's SFTTrainer as it is."""
+Precision = Literal["bf16", "fp32"]
+Tracker = Literal["none", "tensorboard"]
+CHOICES = {"trainer": get_args(Trainer), "precision": get_args(Precision), "report_to": get_args(Tracker)}
+SEEDS = 2**32
+"""Seeds are below; numpy, which TRL seeds too, takes no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +30,27 @@ class Settings:
     batch: int = 8
     """Rows of one optimiser step, over all processes."""
     max_tokens_per_step: int = 4096
-    """Most tokens, padding included, in one forward pass of one process; more rows are accumulated."""
+    """Most tokens in one forward pass of one process, padding included where there is any; more are accumulated."""
     seed: int = 0
+    trainer: Trainer = "packed"
+    precision: Precision = "bf16"
+    """Of the frozen base; the adapter and its optimiser are fp32 in either. Slow in bf16 without avx512_bf16."""
+    save_every: int = 100
+    """Optimiser steps between checkpoints, of the packed trainer; 0: none."""
+    report_to: Tracker = "none"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "lr", "rank", "batch", "max_tokens_per_step"):
             value = getattr(self, name)
             if not (isfinite(value) and value > 0):
                 raise BadInput(f"expected --{name.replace('_', '-')} > 0, got {value!r}")
+        if self.save_every < 0:
+            raise BadInput(f"expected --save-every >= 0, got {self.save_every!r}")
+        if not 0 <= self.seed < SEEDS:
+            raise BadInput(f"expected 0 <= --seed < 2**32, got {self.seed!r}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise UnknownName(f"--{name.replace('_', '-')}", getattr(self, name), known)
 
 
 def processes() -> tuple[int, int]:
