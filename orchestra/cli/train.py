@@ -26,6 +26,8 @@ try:
     main()
 except subprocess.CalledProcessError as error:
     sys.exit(error.returncode)
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 """`accelerate launch`, with the exit code of what it launched, which its own script turns into 1."""
 

@@ -36,7 +36,7 @@ LINES = {
     "run debate hello -o round=2": "did you mean 'rounds'",
     "run debate hello -o rounds=two": "valid integer",
     "run debate hello -o rounds=0": "MaxRounds",
-    "run debate hello -o graph=tree": "'full', 'ring' or 'star'",
+    "run debate hello -o graph=tree": "one of full, ring, star",
     "run debate hello --agents 1": "at least two agents",
     "run solo hello --agents 2": "one slot for many agents, and 'solo' has 0",
     "run chain hello --agents 4": "different roles",
