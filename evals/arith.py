@@ -38,12 +38,11 @@ from orchestra.answers import extract_strict
 from orchestra.digest import digest
 from orchestra.errors import BadData, BadInput, UnknownName
 from orchestra.evaluation.benchmark import Score, grade, jsonl_rows
+from orchestra.evaluation.sources.generate import SPLITS
 from orchestra.types import Task
 
 Item = tuple[int, ...]
 TWO_DIGITS: Final = range(10, 100)
-SPLITS: Final = {"train": range(60), "dev": range(60, 70), "test": range(70, 100)}
-"""Hundredths of the digest space."""
 
 
 @dataclass(frozen=True, slots=True)

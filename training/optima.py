@@ -37,11 +37,11 @@ from orchestra.evaluation.statistics import non_inferior
 from orchestra.evaluation.tree_search import Search
 from orchestra.learning import Choosing, preference_pairs, recipe
 from orchestra.models.progress import Report
-from orchestra.team import Team
 from orchestra.training import _loop, _options, _report
-from orchestra.training._loop import Loop, Tasks, wait
+from orchestra.training._loop import wait
 from orchestra.training._select import SELECTED, best_leaves, selected
-from orchestra.training._team import Kind, Manner, cast
+from orchestra.training._stages import Stages
+from orchestra.training._team import Kind
 
 METHODS: Final = ("isft", "idpo", "hybrid")
 LEAF_MEAN: Final = "leaf_mean"
@@ -85,24 +85,8 @@ def optima(options: Namespace, report: Report) -> dict[str, Any]:
     return loop.finish(result)
 
 
-class Optima:
+class Optima(Stages):
     """The stages of the loop, of one set of tasks."""
-
-    def __init__(self, loop: Loop, options: Namespace, tasks: Tasks) -> None:
-        self.loop, self.options, self.tasks = loop, options, tasks
-        asked = [*tasks.training, *tasks.dev, *tasks.test]
-        manner = Manner(max_tokens=options.max_tokens, system=options.system)
-        self.cast = cast(options.team, tasks.shown, asked, manner, options.turns)
-
-    def team(self, adapters: str = "", *, warm: bool = False) -> Team:
-        temperature = self.options.temperature if warm else 0.0
-        return self.cast.make(self.loop.policies(self.cast.policies, adapters), temperature)
-
-    def measured(self, name: str, adapters: str = "") -> Result:
-        return self.loop.measured(name, lambda: self.team(adapters), self.tasks.test)
-
-    def on_dev(self, name: str, adapters: str = "") -> Result:
-        return self.loop.measured(f"{name}, development", lambda: self.team(adapters), self.tasks.dev)
 
     def gated(self, candidate: Result, standing: Result, adapters: str) -> Decision:
         options = self.options

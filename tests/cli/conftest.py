@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from orchestra.cli.app import main
+from orchestra.models import scripted
+from orchestra.models.scripted import Scripted
+from orchestra.types import Request
 
 
 class Said(NamedTuple):
@@ -63,3 +67,21 @@ def adapters(tmp_path: Path) -> Path:
             parents=[],
         )
     return tmp_path / "adapters"
+
+
+@pytest.fixture
+def sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--model scripted:...` adds right where it is asked first, and is wrong where it sees a proposal."""
+
+    def say(request: Request) -> str:
+        text = request.messages[-1][1]
+        if "Proposed" in text:
+            return "Yes, it may well be that the answer is 0"
+        if "best" in text:
+            return "1"
+        return f"#### {sum(map(int, re.findall('[0-9]+', text)[:2]))}"
+
+    def load(path: Path) -> Scripted:
+        return Scripted(say, name=f"scripted:{path}")
+
+    monkeypatch.setattr(scripted, "load", load)

@@ -3,34 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
-from orchestra.models import scripted
-from orchestra.models.scripted import Scripted
-from orchestra.types import Request
-
 EVAL = ("--model", "scripted:s.txt", "--n", "20", "--json")
-
-
-@pytest.fixture
-def sums(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--model scripted:...` adds right where it is asked first, and is wrong where it sees a proposal."""
-
-    def say(request: Request) -> str:
-        text = request.messages[-1][1]
-        if "Proposed" in text:
-            return "Yes, it may well be that the answer is 0"
-        if "best" in text:
-            return "1"
-        return f"#### {sum(map(int, re.findall('[0-9]+', text)[:2]))}"
-
-    def load(path: Path) -> Scripted:
-        return Scripted(say, name=f"scripted:{path}")
-
-    monkeypatch.setattr(scripted, "load", load)
 
 
 @pytest.mark.usefixtures("sums")

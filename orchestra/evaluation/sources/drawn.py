@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from orchestra.digest import digest
 from orchestra.errors import BadInput, UnknownName
 from orchestra.evaluation.benchmark import content_hash
-from orchestra.evaluation.sources.generate import SPLITS, Dice
+from orchestra.evaluation.sources.generate import SPLITS, Dice, split_of
 from orchestra.types import Task
 
 LEVELS: Final = range(5)
@@ -80,13 +80,3 @@ def pool(drawer: Drawer, level: int) -> Mapping[str, tuple[Task, ...]]:
             name = drawer.name.partition(":")[0]
             found[split].append(replace(draft.task, id=f"{name}/{split}/{content[:12]}", split=split))
     return {split: tuple(tasks) for split, tasks in found.items()}
-
-
-def split_of(*crux: str) -> str:
-    """The split that a content falls into, whichever pool it was drawn for.
-
-    >>> split_of("Who wrote it?"), split_of("Where is it?")
-    ('train', 'dev')
-    """
-    place = int(digest("split", *crux), 16) % 100
-    return next(split for split, hundredths in SPLITS.items() if place in hundredths)

@@ -158,7 +158,7 @@ def _pool(
     pool: dict[str, list[Task]] = {split: [] for split in SPLITS}
     met = set[str]()
     for item in items():
-        task = Task("", item.prompt, item.gold, kind, choices=item.choices, family=family, split=_split(item.fact))
+        task = Task("", item.prompt, item.gold, kind, choices=item.choices, family=family, split=split_of(*item.fact))
         content = content_hash(task)
         if content not in met:
             met.add(content)
@@ -166,6 +166,11 @@ def _pool(
     return pool
 
 
-def _split(fact: tuple[str, ...]) -> str:
-    place = int(digest("split", *fact), 16) % 100
+def split_of(*content: str) -> str:
+    """The split that a content falls into, whichever pool it was drawn for.
+
+    >>> split_of("Who wrote it?"), split_of("Where is it?")
+    ('train', 'dev')
+    """
+    place = int(digest("split", *content), 16) % 100
     return next(split for split, hundredths in SPLITS.items() if place in hundredths)
