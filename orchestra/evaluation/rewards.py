@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from orchestra.credit import (
+    Annotation,
     Credit,
     Scored,
     Table,
@@ -18,6 +19,7 @@ from orchestra.credit import (
     leaf_mean,
     moving_baseline,
     nested_mean,
+    peer_importance,
     readability,
     shared,
     soft,
@@ -32,7 +34,7 @@ from orchestra.evaluation.evaluate import leaf_scores
 from orchestra.models.model import Model
 from orchestra.team import forms
 from orchestra.trajectory.store import Run
-from orchestra.trajectory.trajectory import Trajectory
+from orchestra.trajectory.trajectory import Decision, Trajectory
 from orchestra.types import Task
 
 TASK: Final = "task"
@@ -43,12 +45,15 @@ RULES: Final[Mapping[str, Callable[[str], Credit]]] = {
     "leaf_mean": leaf_mean,
     "moving_baseline": moving_baseline,
     "nested_mean": nested_mean,
+    "peer_importance": peer_importance,
     "shared": shared,
     "soft": soft,
 }
 """Rules that read a component of the leaves' rewards."""
 VERDICT: Final = "verdict"
 """The rule that reads the verifiers' own words."""
+OWN: Final = "own"
+"""The rule of `own`."""
 
 
 def earned(trajectories: Sequence[Trajectory], benchmark: Benchmark, rule: str = "strict") -> list[Scored]:
@@ -82,7 +87,7 @@ def credited(
     batch: Sequence[Scored], names: Sequence[str], folder: Run, benchmark: Benchmark, component: str = TASK
 ) -> dict[str, list[Table]]:
     """The tables of each rule, saved under its name; one table a trajectory, in order. UnknownName for no rule."""
-    tables = {name: list(_rule(name, component, benchmark)(batch)) for name in names}
+    tables = {name: list(rule(name, component, benchmark)(batch)) for name in names}
     for name, found in tables.items():
         folder.annotate(name, {s.trajectory.id: table for s, table in zip(batch, found, strict=True)})
     return tables
@@ -105,7 +110,10 @@ def component_of(weights: Mapping[str, float]) -> str:
     return TOTAL if weights else TASK
 
 
-def _rule(name: str, component: str, benchmark: Benchmark) -> Credit:
+def rule(name: str, component: str, benchmark: Benchmark) -> Credit:
+    """A credit rule by its name; `benchmark` says whether a proposal is right, where verdicts are paid."""
+    if name == OWN:
+        return own(benchmark)
     if name != VERDICT:
         return RULES[name](component)
 
@@ -113,6 +121,27 @@ def _rule(name: str, component: str, benchmark: Benchmark) -> Credit:
         return benchmark.score(task, text).flexible
 
     return verdict(_read, right)
+
+
+def own(benchmark: Benchmark) -> Credit:
+    """A rule that pays every decision for its own words: a verifier's for a verdict that is right, any other's for the
+    strict score of what it said, whatever the team made of it."""
+    verdicts = rule(VERDICT, TASK, benchmark)
+
+    def credit(batch: Sequence[Scored]) -> Sequence[Table]:
+        return [
+            Table(OWN, "", {d.key: _own(d, judged.rows[d.key], scored.trajectory, benchmark) for d in made})
+            for scored, judged in zip(batch, verdicts(batch), strict=True)
+            for made in [scored.trajectory.decisions]
+        ]
+
+    return credit
+
+
+def _own(decision: Decision, judged: Annotation, trajectory: Trajectory, benchmark: Benchmark) -> Annotation:
+    if decision.completion is None or judged.value is not None:
+        return Annotation(judged.value, group=judged.group)
+    return Annotation(benchmark.score(trajectory.task, decision.completion.text).strict, group=judged.group)
 
 
 def _read(said: str) -> bool | None:

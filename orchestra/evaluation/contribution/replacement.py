@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestra.credit.speech import said_in, spoken
 from orchestra.evaluation.contribution.muted import muted
 from orchestra.evaluation.contribution.replay import Replay, Variant
 from orchestra.evaluation.contribution.worth import Worth
-from orchestra.evaluation.diagnostics.speech import most_common, said_in, spoken
+from orchestra.evaluation.diagnostics.speech import most_common
 from orchestra.team import Team
 from orchestra.trajectory.trajectory import Decision, Trajectory
 from orchestra.types import Key, Message

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestra.credit import Annotation, Table
+from orchestra.credit.importance import by_message
 from orchestra.digest import canonical
-from orchestra.evaluation.contribution.importance import by_message
 from orchestra.evaluation.contribution.replacement import Replaced, said
 from orchestra.evaluation.contribution.worth import Contribution
 from orchestra.trajectory.trajectory import Decision, Trajectory

@@ -15,10 +15,11 @@ from typing import Final
 
 import numpy as np
 
+from orchestra.credit.speech import spoken
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark
 from orchestra.evaluation.diagnostics.accuracy import accuracy
-from orchestra.evaluation.diagnostics.speech import by_sender, most_common, outcome, spoken, worth
+from orchestra.evaluation.diagnostics.speech import by_sender, most_common, outcome, worth
 from orchestra.evaluation.result import Rule
 from orchestra.evaluation.statistics import Interval
 from orchestra.trajectory.trajectory import Trajectory

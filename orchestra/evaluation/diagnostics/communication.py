@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from orchestra.evaluation.diagnostics.speech import address, read_by, said_in
+from orchestra.credit.speech import address, read_by, said_in
 from orchestra.trajectory.trajectory import Decision, Trajectory
 from orchestra.types import Message
 

@@ -19,7 +19,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from orchestra.evaluation.diagnostics.speech import alike, readers, spoken
+from orchestra.credit.speech import spoken
+from orchestra.evaluation.diagnostics.speech import alike, readers
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Message
 

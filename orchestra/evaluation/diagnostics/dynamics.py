@@ -14,9 +14,10 @@ from itertools import pairwise
 from statistics import fmean
 
 from orchestra.answers import equal
+from orchestra.credit.speech import spoken
 from orchestra.evaluation.benchmark import Benchmark
 from orchestra.evaluation.diagnostics.accuracy import accuracy
-from orchestra.evaluation.diagnostics.speech import alike, by_sender, most_common, spoken, worth
+from orchestra.evaluation.diagnostics.speech import alike, by_sender, most_common, worth
 from orchestra.evaluation.result import Rule
 from orchestra.evaluation.statistics import Interval, Paired, mcnemar, mean_interval
 from orchestra.trajectory.trajectory import Trajectory

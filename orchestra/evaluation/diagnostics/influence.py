@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from orchestra.evaluation.diagnostics.speech import alike, readers, spoken
+from orchestra.credit.speech import spoken
+from orchestra.evaluation.diagnostics.speech import alike, readers
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Message
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from orchestra.evaluation.diagnostics.speech import readers, spoken
+from orchestra.credit.speech import spoken
+from orchestra.evaluation.diagnostics.speech import readers
 from orchestra.trajectory.trajectory import Trajectory
 
 Gram = tuple[str, ...]

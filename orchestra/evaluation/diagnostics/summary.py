@@ -8,6 +8,7 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from orchestra.credit.speech import spoken
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark
 from orchestra.evaluation.diagnostics.aggregation import aggregation
@@ -16,7 +17,7 @@ from orchestra.evaluation.diagnostics.diversity import information_diversity, un
 from orchestra.evaluation.diagnostics.dynamics import dynamics
 from orchestra.evaluation.diagnostics.influence import influence
 from orchestra.evaluation.diagnostics.novelty import novelty
-from orchestra.evaluation.diagnostics.speech import outcome, spoken
+from orchestra.evaluation.diagnostics.speech import outcome
 from orchestra.evaluation.result import Rule
 from orchestra.trajectory.trajectory import Trajectory
 

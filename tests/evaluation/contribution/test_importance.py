@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_teams import dylan
 
+from orchestra.credit import Scored, peer_importance
+from orchestra.credit.importance import by_message, weights
 from orchestra.engine import Never
+from orchestra.errors import BadInput
 from orchestra.evaluation.contribution import importance, of_importance
-from orchestra.evaluation.contribution.importance import by_message, weights
 from orchestra.models.scripted import Scripted
 from orchestra.roles import peer, ranker
 from orchestra.topologies import dylan as shelf_dylan
@@ -161,3 +163,31 @@ def test_a_chain_credits_what_the_last_word_read():
     reader = replace(said, id="t/r@0~1", sender="r", saw=(said.id,))
     run = replace(run, messages=(said, reader))
     assert importance(run).agents == {"g": 1.0, "r": 1.0}
+
+
+def test_as_credit_it_shares_out_what_the_team_earned():
+    team, _ = dylan({n: ["1", "1", "1"] for n in "abcd"}, rank=lambda shown: "0 1")
+    run = team.run_sync("q")
+    (table,) = peer_importance()([Scored(run, ({"task": 0.6},))])
+    assert [row.value for row in table.rows.values()] == pytest.approx([0.2] * 3)
+    (unscored,) = peer_importance()([Scored(run, ({"task": None},))])
+    assert {row.value for row in unscored.rows.values()} == {None}
+
+
+def test_as_credit_each_layer_gets_the_reward_and_the_ranker_nothing():
+    answers = {"a": ["1", "2", "3"], "b": ["2", "3", "3"], "c": ["3", "1", "3"], "d": ["4", "4", "4"]}
+    team, _ = dylan(answers, rank=lambda shown: " ".join(str(shown.index(n)) for n in ("a", "b")))
+    run = team.run_sync("q")
+    (table,) = peer_importance()([Scored(run, ({"task": 0.5},))])
+    shares = of_importance(run).rows
+    assert {key: row.value for key, row in table.rows.items()} == {
+        key: None if row.value is None else pytest.approx(0.5 * row.value) for key, row in shares.items()
+    }
+    assert sum(row.value for row in table.rows.values() if row.value is not None) == pytest.approx(1.5)
+
+
+def test_as_credit_a_tree_is_refused():
+    tree = layered([[("a", "x", None)]], "x")
+    tree = replace(tree, leaves=tree.leaves * 2)
+    with pytest.raises(BadInput, match="2 leaves; expected a run without branches"):
+        peer_importance()([Scored(tree, ({"task": 1.0}, {"task": 0.0}))])
