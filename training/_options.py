@@ -15,11 +15,20 @@ from orchestra.evaluation.benchmark import Benchmark
 from orchestra.learning.recipe import Parser
 from orchestra.training._launch import Launch
 
-RECIPES: Final = ("sft", "dpo")
+RECIPES: Final = ("sft", "dpo", "grpo", "ppo")
 """Whose options a loop takes in one string."""
 
 
-def common(parser: Parser, out: str, usual: str = "arith:add2", *, shots: int = 3, longest: int = 24) -> None:
+def common(
+    parser: Parser,
+    out: str,
+    usual: str = "arith:add2",
+    *,
+    shots: int = 3,
+    longest: int = 24,
+    items: int = 240,
+    warmth: float = 0.7,
+) -> None:
     """The options that every loop has."""
     add = parser.add_argument
     add("--out", type=Path, default=Path(out), metavar="DIR", help=f"where everything goes (default {out})")
@@ -28,10 +37,10 @@ def common(parser: Parser, out: str, usual: str = "arith:add2", *, shots: int = 
     add("--level", type=int, default=1, help="difficulty of sampled tasks, 0 to 4 (default 1)")
     add("--n", type=int, default=120, help="held-out tasks (default 120)")
     add("--dev", type=int, default=60, help="development tasks, for the gate (default 60)")
-    add("--items", type=int, default=240, help="training tasks of a round (default 240)")
+    add("--items", type=int, default=items, help=f"training tasks of a round (default {items})")
     add("--shots", type=int, default=shots, help=f"solved training tasks that prompts show (default {shots})")
     add("--system", default="Answer the question.", help="what everyone is told first")
-    add("--temperature", type=float, default=0.7, help="of samples to learn from and of votes (default 0.7)")
+    add("--temperature", type=float, default=warmth, help=f"of samples to learn from and of votes (default {warmth:g})")
     add("--max-tokens", type=int, default=longest, help=f"of a reply (default {longest})")
     add("--seed", type=int, default=0, help="of tasks, draws and training (default 0)")
     add("--launch", choices=get_args(Launch), default="accelerate", help="how recipes are started")

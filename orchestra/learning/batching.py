@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
 
-from orchestra.learning.packing import Weighed, costs, read
+from orchestra.learning.packing import costs, read
 from orchestra.learning.row import IGNORED, Row
 from orchestra.learning.settings import Settings
 
@@ -29,18 +29,19 @@ def steps(rows: Sequence[Row], settings: Settings) -> list[list[int]]:
     return planned
 
 
-def share(rows: Sequence[Weighed], rank: int, processes: int) -> list[Weighed]:
-    """What one process reads of a step: a stretch of the rows in the order of what they read, of about equal cost.
+def share(rows: Sequence[Row], rank: int, processes: int) -> list[int]:
+    """Places of the rows that one process reads of a step: a stretch in the order of what they read, of about equal
+    cost.
 
     A stretch may be empty; together they hold every row once.
     """
-    ordered = sorted(rows, key=lambda weighed: read(weighed.row))
-    ends = list(accumulate(costs([row for row, _ in ordered])))
-    total = max(ends[-1], 1)
+    ordered = sorted(range(len(rows)), key=lambda place: read(rows[place]))
+    ends = list(accumulate(costs([rows[place] for place in ordered])))
+    total = max(ends[-1] if ends else 0, 1)
     before = [0, *ends[:-1]]
     return [
-        weighed
-        for weighed, at in zip(ordered, before, strict=True)
+        place
+        for place, at in zip(ordered, before[: len(ordered)], strict=True)
         if min(at * processes // total, processes - 1) == rank
     ]
 

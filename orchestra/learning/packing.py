@@ -44,6 +44,10 @@ class Pack(NamedTuple):
     """(N,)"""
     weights: Tensor
     """(N,), fp32: sum over the rows that predict this target here."""
+    members: Tensor
+    """(R,): the rows that are in it, by their places among those given."""
+    which: Tensor
+    """(M,): of each labelled token, row after row, the place of its target."""
 
     def to(self, device: torch.device) -> Pack:
         return Pack(*(tensor.to(device) for tensor in self))
@@ -76,22 +80,22 @@ def costs(rows: Sequence[Row]) -> list[int]:
     return added
 
 
-def _parts(rows: Iterable[Weighed], budget: int) -> list[list[Weighed]]:
-    """In the order of what they read, a row shares most with the one before it."""
-    ordered = sorted(rows, key=lambda weighed: read(weighed.row))
-    parts: list[list[Weighed]] = []
+def _parts(rows: Iterable[Weighed], budget: int) -> list[list[tuple[int, Weighed]]]:
+    """Rows with their places, in the order of what they read: a row shares most with the one before it."""
+    ordered = sorted(enumerate(rows), key=lambda placed: read(placed[1].row))
+    parts: list[list[tuple[int, Weighed]]] = []
     size = 0
-    for weighed, cost in zip(ordered, costs([row for row, _ in ordered]), strict=True):
+    for placed, cost in zip(ordered, costs([weighed.row for _, weighed in ordered]), strict=True):
         if parts and size + cost <= budget:
-            parts[-1].append(weighed)
+            parts[-1].append(placed)
             size += cost
         else:
-            parts.append([weighed])
-            size = len(read(weighed.row))
+            parts.append([placed])
+            size = len(read(placed[1].row))
     return parts
 
 
-def _pack(rows: Sequence[Weighed]) -> Pack:
+def _pack(rows: Sequence[tuple[int, Weighed]]) -> Pack:
     """The tree of rows in the order of what they read; tokens of a row that are new stand together."""
     ids: list[int] = []
     positions: list[int] = []
@@ -99,7 +103,8 @@ def _pack(rows: Sequence[Weighed]) -> Pack:
     path: list[int] = []
     branches: list[tuple[list[int], int, int]] = []
     scored: dict[tuple[int, int], float] = {}
-    for row, weight in rows:
+    met: list[tuple[int, int]] = []
+    for _, (row, weight) in rows:
         now = read(row)
         shared = _shared(before, now)
         path = [*path[:shared], *range(len(ids), len(ids) + len(now) - shared)]
@@ -108,9 +113,11 @@ def _pack(rows: Sequence[Weighed]) -> Pack:
         positions += range(shared, len(now))
         for at, label in enumerate(row.labels[1:]):
             if label != IGNORED:
-                scored[path[at], label] = scored.get((path[at], label), 0.0) + weight
+                met.append((path[at], label))
+                scored[met[-1]] = scored.get(met[-1], 0.0) + weight
         before = now
     after, targets = zip(*scored, strict=True)
+    places = {target: place for place, target in enumerate(scored)}
     return Pack(
         torch.tensor([ids]),
         torch.tensor([positions]),
@@ -118,6 +125,8 @@ def _pack(rows: Sequence[Weighed]) -> Pack:
         torch.tensor(after),
         torch.tensor(targets),
         torch.tensor(list(scored.values()), dtype=torch.float32),
+        torch.tensor([place for place, _ in rows]),
+        torch.tensor([places[target] for target in met]),
     )
 
 

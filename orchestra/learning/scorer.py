@@ -39,10 +39,13 @@ class Scorer:
                 "fix: --trainer trl, which scales and caps them"
             )
 
-    def __call__(self, pack: Pack) -> Tensor:
+    def __call__(self, pack: Pack, temperature: float = 1.0) -> Tensor:
         """(N,), fp32, differentiable."""
-        hidden = self._hidden(input_ids=pack.ids, attention_mask=pack.mask, position_ids=pack.positions)
-        return token_logprobs(hidden[0, pack.at], self._head, pack.targets)
+        return token_logprobs(self.hidden(pack), self._head, pack.targets, temperature=temperature)
+
+    def hidden(self, pack: Pack) -> Tensor:
+        """(N, H): the states that the targets are predicted from, differentiable."""
+        return self._hidden(input_ids=pack.ids, attention_mask=pack.mask, position_ids=pack.positions)[0, pack.at]
 
     def _hidden(self, **inputs: Tensor) -> Tensor:
         states: Tensor = self._body(**inputs, use_cache=False).last_hidden_state

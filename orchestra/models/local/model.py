@@ -87,6 +87,10 @@ class LocalModel:
             self._base = base_digest(self.folder)
         return self._base
 
+    def drop(self, adapter: str) -> None:
+        """Lets go of an adapter folder that no request will name again, such as an older version of a policy."""
+        self._adapters.pop(adapter, None)
+
     def statistics(self) -> Statistics:
         """What was computed since the model was loaded, and what was reused."""
         return self._worker.tally.taken()

@@ -1,0 +1,393 @@
+"""Steps of several policies on `tiny` in fp32: one step however the batch is cut, and nobody moves but whose turn it
+is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from orchestra.errors import BadData, RunFailed
+from orchestra.learning.rl import reading
+from orchestra.learning.rl.experience import Batch, with_advantages
+from orchestra.learning.rl.learner import Learner, corrections
+from orchestra.learning.rl.settings import Update
+from tests.learning.rl.batches import (
+    CRITIC,
+    JUDGE,
+    NAMES,
+    SOLVER,
+    UPDATE,
+    Leaf,
+    batch,
+    close,
+    experience,
+    gradient,
+    learner,
+    moments,
+    reinforce,
+    same,
+    shake,
+    standing,
+    told,
+    turned,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def everything(made: Learner) -> dict[str, torch.Tensor]:
+    parameters, moments = made.optimisers.state()
+    return {name: each.clone() for name, each in (parameters | moments).items()}
+
+
+@pytest.mark.parametrize("how", ["rollout", "sequence"])
+def test_the_first_step_on_policy_is_reinforce(tiny: Path, how: str) -> None:
+    """From trees in packs, with rows that teach nothing left out, to the gradient of each row by itself."""
+    made = learner(tiny, replace(UPDATE, normalise=how))  # type: ignore[arg-type]
+    given = batch()
+    expected = reinforce(made, given.experiences, how)
+    figures = made.learn(given, 0)
+    assert (figures.rows, figures.clipped) == (18, 0.0)
+    assert figures.kl == pytest.approx(0, abs=1e-9)
+    assert 0 < figures.kept == sum(bool(each.advantage) for each in given.experiences) < 18
+    for name in NAMES:
+        assert close(gradient(made, name), expected[name], 1e-5)
+        assert max(float(each.abs().max()) for each in expected[name].values()) > 1e-2, "or nothing was compared"
+    other = "token" if how == "rollout" else "rollout"
+    wrong = reinforce(learner(tiny), given.experiences, other)  # control
+    assert not close(gradient(made, SOLVER), wrong[SOLVER], 1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"ratio": "turn", "kl": 0.1}, {"critic": "action"}, {"critic": "token", "gamma": 0.9}],
+    ids=["grpo", "gspo and kl", "action critic", "token critic"],
+)
+def test_every_cut_and_order_has_one_gradient(
+    tiny: Path, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row a pack, all rows in one, and the batch turned round."""
+    found = []
+    for budget, given in ((1, batch()), (4096, batch()), (30, turned(batch()))):
+        monkeypatch.setattr(reading, "PACK", budget)
+        made = learner(tiny, replace(UPDATE, **changes))
+        figures = made.learn(given, 0)
+        found.append(({name: gradient(made, name) for name in made.optimisers.trained}, figures))
+    (first, figures), *others = found
+    assert {CRITIC, *NAMES} >= first.keys() >= set(NAMES)
+    for other, other_figures in others:
+        assert all(close(other[name], first[name]) for name in first)
+        assert other_figures.loss == pytest.approx(figures.loss, abs=1e-5)
+        assert (other_figures.kept, other_figures.tokens) == (figures.kept, figures.tokens)
+    made = learner(tiny, replace(UPDATE, **changes))  # control: a batch that lacks a tree
+    lacking = Batch(batch().experiences[6:], tuple(Leaf(tuple(p - 6 for p in e.places), e.reward) for e in batch().paths[4:]))
+    made.learn(lacking, 0)
+    assert not close(gradient(made, SOLVER), first[SOLVER], 1e-4)
+
+
+def test_the_temperature_is_that_of_the_samples(tiny: Path) -> None:
+    given = Batch(tuple(replace(each, temperature=0.7) for each in batch().experiences), ())
+    made = learner(tiny, temperature=0.7)
+    expected = reinforce(made, given.experiences)
+    made.learn(given, 0)
+    assert close(gradient(made, SOLVER), expected[SOLVER])
+    with pytest.raises(BadData, match=r"trajectory run0: expected replies sampled at temperature 1, got 0\.7; fix: one"):
+        learner(tiny).learn(given, 0)
+
+
+@pytest.mark.parametrize("advantage", [0.0, None])
+@pytest.mark.parametrize("order", ["joint", "sequential", "round_robin"])
+def test_without_advantages_nothing_moves(tiny: Path, advantage: float | None, order: Any) -> None:
+    made = learner(tiny, replace(UPDATE, order=order, epochs=2, minibatches=2))
+    before = everything(made)
+    given = with_advantages(batch(), [advantage] * 18)
+    figures = made.learn(given, 0)
+    assert (figures.rows, figures.kept, figures.tokens, figures.loss) == (18, 0, 0, 0.0)
+    assert same(everything(made), before)
+
+
+@pytest.mark.parametrize("critic", ["none", "action", "token"])
+def test_an_empty_batch_is_no_step(tiny: Path, critic: Any) -> None:
+    made = learner(tiny, replace(UPDATE, critic=critic))
+    before = everything(made)
+    figures = made.learn(Batch((), ()), 0)
+    assert (figures.rows, figures.kept, figures.value_loss, figures.explained) == (0, 0, None, None)
+    assert same(everything(made), before)
+
+
+def test_stepping_one_policy_leaves_the_others_bit_identical(tiny: Path) -> None:
+    """After both have moments to lose: the judge's adapter, its optimiser and the base."""
+    made = learner(tiny)
+    made.learn(batch(), 0)
+    base = {n: v.clone() for n, v in made.policies.model.named_parameters() if "lora_" not in n}
+    judge, judged = standing(made, JUDGE), moments(made, JUDGE)
+    solver = standing(made, SOLVER)
+    assert judged and base
+    given = batch(1)
+    figures = made.learn(with_advantages(given, [e.advantage if e.agent == SOLVER else 0.0 for e in given.experiences]), 1)
+    assert 0 < figures.kept <= 6
+    assert not same(standing(made, SOLVER), solver)
+    assert same(standing(made, JUDGE), judge) and same(moments(made, JUDGE), judged)
+    assert same({n: v for n, v in made.policies.model.named_parameters() if "lora_" not in n}, base)
+    made.learn(given, 2)
+    assert not same(standing(made, JUDGE), judge)  # control
+
+
+def test_round_robin_is_one_policy_at_a_time(tiny: Path) -> None:
+    made = learner(tiny, replace(UPDATE, order="round_robin", every=2))
+    moved = []
+    for step in range(5):
+        before = {name: standing(made, name) for name in NAMES}
+        made.learn(batch(step), step)
+        moved.append([name for name in NAMES if not same(standing(made, name), before[name])])
+    assert moved == [[SOLVER], [SOLVER], [JUDGE], [JUDGE], [SOLVER]]
+
+
+def test_corrections_are_the_products_of_the_others_ratios() -> None:
+    """Three agents speak in one round, and the first again in the next; the last leaf goes its own way."""
+    rounds = [0, 0, 0, 1, 0]
+    found = tuple(experience((5,), (6,), str(place), round=at) for place, at in enumerate(rounds))
+    paths = (Leaf((0, 1, 2, 3), 1.0), Leaf((0, 4), 0.0))
+    ratios, ones = {0: 2.0, 1: 3.0}, dict.fromkeys(range(5), 1.0)
+    factors = corrections(Batch(found, paths), ratios, ones)
+    # 0: with 1 on one path and alone on the other; 1: with 0; 2: with both; 3: alone in its round; 4: with 0.
+    assert factors == pytest.approx({0: (3 + 1) / 2, 1: 2.0, 2: 6.0, 3: 1.0, 4: 2.0})
+    assert corrections(Batch(found, paths), {}, ones) == ones
+    assert corrections(Batch(found, ()), ratios, ones) == ones, "what lies on no path"
+
+
+def test_who_learns_later_is_weighed_by_what_the_earlier_changed(tiny: Path) -> None:
+    """One after another is, for the first, as all at once; for the second as all at once with corrected advantages."""
+    given, update = batch(), replace(UPDATE, lr=5e-3)
+    made, joint = learner(tiny, replace(update, order="sequential")), learner(tiny, update)
+    made.learn(given, 0)
+    steps = {name: standing(made, name) for name in NAMES}
+    before = joint.reader.logprobs(given.experiences, range(18))
+    joint.learn(given, 0)
+    first, second = sorted(NAMES, key=lambda name: not same(standing(joint, name), steps[name]))
+    assert same(standing(joint, first), steps[first])
+    assert not close(standing(joint, second), steps[second], 1e-4), "the correction is to be seen"
+    after = joint.reader.logprobs(given.experiences, range(18))
+    ratios = {
+        place: exp(sum(after[place]) - sum(before[place]))
+        for place, each in enumerate(given.experiences)
+        if each.agent == first and each.advantage
+    }
+    factors = corrections(given, ratios, dict.fromkeys(range(18), 1.0))
+    other = learner(tiny, update)
+    other.learn(with_advantages(given, [(e.advantage or 0.0) * factors[p] for p, e in enumerate(given.experiences)]), 0)
+    assert close(standing(other, second), steps[second])
+
+
+def test_the_order_is_drawn_anew_each_step(tiny: Path) -> None:
+    made = learner(tiny, replace(UPDATE, order="sequential"))
+    assert {tuple(made._turn(step)) for step in range(20)} == {(SOLVER, JUDGE), (JUDGE, SOLVER)}
+    assert [made._turn(step) for step in range(20)] == [made._turn(step) for step in range(20)]
+
+
+def test_a_policy_that_went_too_far_stays_where_it_was(tiny: Path) -> None:
+    """The first pass has no KL, the second would be the first too far: weights and moments are those of one pass."""
+    stopped, once = learner(tiny, replace(UPDATE, epochs=4, kl_stop=1e-9)), learner(tiny)
+    figures = stopped.learn(batch(), 0)
+    once.learn(batch(), 0)
+    assert sorted(figures.stopped) == sorted(NAMES) and figures.kl > 1e-9
+    assert same(everything(stopped), everything(once))
+    free = learner(tiny, replace(UPDATE, epochs=4, kl_stop=1e9))  # control
+    assert free.learn(batch(), 0).stopped == []
+    assert not same(everything(free), everything(once))
+
+
+@pytest.mark.parametrize(("epochs", "minibatches"), [(1, 1), (2, 1), (2, 2), (3, 9)])
+def test_each_pass_reads_each_row_once(tiny: Path, epochs: int, minibatches: int) -> None:
+    """More mini-batches than trees are as many as trees."""
+    given = batch()
+    kept = sum(each.tokens for each in given.experiences if each.advantage)
+    made = learner(tiny, replace(UPDATE, epochs=epochs, minibatches=minibatches))
+    assert made.learn(given, 0).tokens == epochs * kept
+    steps = {int(each) for name, each in moments(made, SOLVER).items() if name.endswith("/step")}
+    assert steps == {epochs * min(minibatches, 3)}
+
+
+def test_minibatches_weigh_as_much_as_the_whole(tiny: Path) -> None:
+    """At a rate of almost 0 their gradients have the whole's as their mean."""
+    found = []
+    for minibatches in (1, 3):
+        made, sums = learner(tiny, replace(UPDATE, lr=1e-12, minibatches=minibatches)), []
+        step = made.optimisers.step
+
+        def kept(*given: Any, step: Any = step, made: Learner = made, sums: Any = sums, **more: Any) -> Any:
+            done = step(*given, **more)
+            sums.append((given[0], gradient(made, given[0])))
+            return done
+
+        made.optimisers.step = kept  # type: ignore[method-assign]
+        made.learn(batch(), 0)
+        own = [each for name, each in sums if name == SOLVER]
+        assert len(own) == minibatches
+        found.append({name: torch.stack([each[name] for each in own]).mean(0) for name in own[0]})
+    assert close(found[1], found[0])
+
+
+@pytest.mark.parametrize("critic", ["none", "token"])
+def test_a_step_depends_on_weights_moments_and_number_alone(tiny: Path, critic: Any) -> None:
+    """What a learner did before, and in which process, is no matter: resuming rests on it."""
+    update = replace(UPDATE, critic=critic, order="sequential", minibatches=2, lr=5e-3)
+    whole = learner(tiny, update)
+    for step in range(2):
+        whole.learn(batch(step), step)
+    parameters, kept = whole.optimisers.state()
+    copied = {n: v.clone() for n, v in parameters.items()}, {n: v.clone() for n, v in kept.items()}
+    whole.learn(batch(2), 2)
+    torch.manual_seed(5)
+    again = learner(tiny, update, shaken=0.0)
+    again.optimisers.restore(*copied)
+    again.learn(batch(2), 2)
+    assert same(everything(again), everything(whole))
+    other = learner(tiny, update, shaken=0.0)
+    other.optimisers.restore(copied[0], {})  # control: weights without moments
+    other.learn(batch(2), 2)
+    assert not close(everything(other), everything(whole), 1e-4)
+
+
+def test_what_is_not_finite_stops_before_weights_are_touched(tiny: Path) -> None:
+    made = learner(tiny)
+    made.learn(batch(), 0)
+    before = everything(made)
+    given = batch(1)
+    worth = [float("nan") if each.agent == JUDGE else 0.0 for each in given.experiences]
+    with pytest.raises(RunFailed, match=r"finite loss and gradient of judge, got nan and .* at step 2, rows run") as caught:
+        made.learn(with_advantages(given, worth), 1)
+    assert "\n" not in str(caught.value) and "fix: lower --lr" in str(caught.value)
+    assert same(everything(made), before)
+
+
+def test_the_mismatch_is_that_of_the_samplers_numbers(tiny: Path) -> None:
+    made = learner(tiny)
+    exact = told(batch(), made)
+    figures = learner(tiny).learn(exact, 0)
+    assert figures.mismatch == pytest.approx(0, abs=1e-6)
+    shifted = Batch(
+        tuple(replace(e, logprobs=tuple(v - 0.1 for v in e.logprobs)) for e in exact.experiences), exact.paths
+    )
+    figures = learner(tiny).learn(shifted, 0)
+    assert figures.mismatch == pytest.approx(0.1, abs=1e-6)
+    assert figures.mismatch_kl == pytest.approx(exp(0.1) - 1.1, abs=1e-6)
+    kept = [v for e in exact.experiences if e.advantage for v in e.logprobs]
+    assert figures.entropy == pytest.approx(-sum(kept) / len(kept), abs=1e-5)
+
+
+def test_the_samplers_numbers_weigh_the_gradient(tiny: Path) -> None:
+    """A token that the sampler held for e^0.1 times likelier than the trainer does counts e^-0.1 times, and none counts
+    more than twice."""
+    made = learner(tiny)
+    exact = told(batch(), made)
+    for shift, factor in ((0.1, exp(-0.1)), (-5.0, 2.0)):
+        moved = tuple(replace(e, logprobs=tuple(v + shift for v in e.logprobs)) for e in exact.experiences)
+        plain, weighed = learner(tiny), learner(tiny, replace(UPDATE, importance=2.0))
+        for each in (plain, weighed):
+            each.learn(Batch(moved, ()), 0)
+        scaled = {name: factor * each for name, each in gradient(plain, SOLVER).items()}
+        assert close(gradient(weighed, SOLVER), scaled)
+
+
+def test_divergence_from_the_start_is_told_and_paid_for(tiny: Path) -> None:
+    """0 at the start; later what it is; and a price on it draws the policy back."""
+    update = replace(UPDATE, kl=1.0, lr=1e-2)
+    made = learner(tiny, update, shaken=0.0)
+    nothing = with_advantages(batch(), [0.0] * 18)
+    assert made.learn(nothing, 0).reference_kl == pytest.approx(0, abs=1e-9)
+    for name in NAMES:
+        shake(made, name, 0.05)
+    found = [made.learn(nothing, step).reference_kl for step in range(1, 12)]
+    assert all(each is not None for each in found)
+    assert found[0] > 1e-4 and found[-1] < found[0] / 2  # type: ignore[operator]
+    assert learner(tiny).learn(batch(), 0).reference_kl is None
+
+
+@pytest.mark.parametrize("level", ["action", "token"])
+def test_a_critic_alone_learns_while_it_warms_up(tiny: Path, level: Any) -> None:
+    """It comes to know what each task earns; policies stand still, and move once it is over."""
+    update = replace(UPDATE, critic=level, critic_lr=1e-2, warmup=25, decay=1.0, value_clip=10.0)
+    made = learner(tiny, update, shaken=0.0)
+    before = {name: standing(made, name) for name in NAMES}
+    told = batch()
+    given = Batch(told.experiences, tuple(Leaf(path.places, float(path.places[0] < 6)) for path in told.paths))
+    curve = [made.learn(given, step) for step in range(25)]
+    assert all(same(standing(made, name), before[name]) for name in NAMES)
+    assert curve[0].explained == pytest.approx(0, abs=1e-6), "an untrained critic expects nothing"
+    assert curve[-1].value_loss < curve[0].value_loss / 4  # type: ignore[operator]
+    assert curve[-1].explained > 0.5  # type: ignore[operator]
+    assert all(figures.kept == 0 for figures in curve)
+    critic = standing(made, CRITIC)
+    figures = made.learn(given, 25)
+    assert figures.kept == 18
+    assert not same(standing(made, SOLVER), before[SOLVER]) and not same(standing(made, CRITIC), critic)
+
+
+def test_a_policy_may_have_any_name(tiny: Path) -> None:
+    """Dots, which PEFT refuses, and the critic's own."""
+    given = tuple(
+        replace(e, row=replace(e.row, policy={SOLVER: "a.b-1", JUDGE: "critic"}[e.agent])) for e in batch().experiences
+    )
+    made = learner(tiny, replace(UPDATE, critic="action", warmup=1), ["a.b-1", "critic"])
+    before = standing(made, "critic")
+    made.learn(Batch(given, batch().paths), 0)
+    assert same(standing(made, "critic"), before), "the critic alone learns"
+    made.learn(Batch(given, batch().paths), 1)
+    assert not same(standing(made, "critic"), before)
+
+
+LAUNCHED = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from tests.learning.rl.batches import UPDATE, batch, learner
+torch.set_num_threads(1)
+for place, changes in enumerate(eval(sys.argv[3])):
+    made = learner(Path(sys.argv[1]), replace(UPDATE, **changes))
+    figures = [made.learn(batch(step, trees), step) for step, trees in enumerate((3, 1, 2))]
+    if made.accelerator.is_main_process:
+        state = {name: each for part in made.optimisers.state() for name, each in part.items()}
+        state["losses"] = torch.tensor([[f.loss, f.norm, f.mismatch, f.kl, f.tokens] for f in figures])
+        save_file(state, Path(sys.argv[2]) / f"{place}.safetensors")
+"""
+VARIANTS: list[dict[str, Any]] = [
+    {"minibatches": 3, "epochs": 2},
+    {"order": "sequential", "kl": 0.1, "ratio": "turn"},
+    {"order": "round_robin", "critic": "action"},
+    {"critic": "token", "warmup": 1, "kl_stop": 1e-4, "epochs": 3},
+]
+
+
+@pytest.mark.slow
+def test_one_process_and_two_take_the_same_steps(tiny: Path, tmp_path: Path) -> None:
+    """Over gloo; of the second batch, of one tree in mini-batches, some processes have nothing to read."""
+    from safetensors.torch import load_file
+
+    script = tmp_path / "launched.py"
+    script.write_text(LAUNCHED)
+    for processes in (1, 2):
+        (tmp_path / str(processes)).mkdir()
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+        words = [str(script), str(tiny), str(tmp_path / str(processes)), repr(VARIANTS)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [*command, *words], env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+    for place in range(len(VARIANTS)):
+        one, several = (load_file(tmp_path / str(processes) / f"{place}.safetensors") for processes in (1, 2))
+        assert len(one) > 50 and close(one, several), VARIANTS[place]
+
+

@@ -1,0 +1,124 @@
+"""What a team gains by reinforcement: measured before and after on the same held-out tasks, and beside controls.
+
+    start -> held-out figures -> training/grpo.py or ppo.py -> held-out figures, paired with the start's
+                              -> the same with other options (--against), from the same start
+
+Whichever wins is told; what stands is decided apart, on development tasks.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from orchestra.errors import BadInput
+from orchestra.evaluation.gate import LEVEL, better
+from orchestra.evaluation.outcome import against
+from orchestra.evaluation.result import Result
+from orchestra.learning import recipe
+from orchestra.models.progress import Report
+from orchestra.training import _loop, _options, _report
+from orchestra.training._loop import Loop, Tasks
+from orchestra.training._stages import Stages
+from orchestra.training._team import CHAIN
+
+START, TRAINED, CONTROL = "start", "trained", "control"
+
+
+class Gain(Stages):
+    """The stages of one comparison."""
+
+    def __init__(self, loop: Loop, options: Namespace, tasks: Tasks) -> None:
+        super().__init__(loop, options, tasks)
+        self.start = str(options.init.resolve()) if options.init else ""
+
+    def fitted(self, name: str, trainer: str, words: Sequence[str]) -> dict[str, Any]:
+        """A training from the start; its figures."""
+        o = self.options
+        given = ["--output", str(self.loop.adapters(name)), "--benchmark", o.benchmark, "--level", str(o.level)]
+        given += ["--team", o.team, "--shots", str(o.shots), "--system", o.system, "--max-tokens", str(o.max_tokens)]
+        given += ["--temperature", str(o.temperature), "--steps", str(o.steps), "--tasks", str(o.items)]
+        given += ["--branch", o.branch, "--horizon", str(o.turns)]
+        given += ["--init", self.start] if self.start else []
+        return self.loop.fitted(f"train {name}", trainer, *given, *words)
+
+    def swapped(self, usual: Result) -> dict[str, Any]:
+        """What exchanging the trained adapters of two roles does; `paired` is of the team as trained."""
+        found = {}
+        for a, b in combinations(self.cast.policies, 2):
+
+            def made(a: str = a, b: str = b) -> Any:
+                own = self.loop.policies(self.cast.policies, TRAINED)
+                return self.cast.make({**own, a: replace(own[b], name=a), b: replace(own[a], name=b)}, 0.0)
+
+            found[f"{a} and {b}"] = self.loop.measured(f"swapped {a} and {b}", made, self.tasks.test)
+        return {"systems": {n: r.summary() for n, r in found.items()}, "paired": against(usual, found)}
+
+
+def gain(name: str, trainer: str, words: Sequence[str], options: Namespace, report: Report) -> dict[str, Any]:
+    """The whole loop; what result.json holds. `words` are the trainer's options that make it this one."""
+    loop = _loop.begin(name, options, report)
+    team = Gain(loop, options, _loop.drawn(loop, options, shown=options.shots, rounds=options.steps))
+    own = [*words, *_options.words(getattr(options, trainer))]
+    first = team.on_dev(START, team.start)
+    found = {START: team.measured(START, team.start)}
+    trained = {TRAINED: team.fitted(TRAINED, trainer, own)}
+    found[TRAINED] = team.measured(TRAINED, TRAINED)
+    if options.against:
+        trained[CONTROL] = team.fitted(CONTROL, trainer, [*own, *_options.words(options.against)])
+        found[CONTROL] = team.measured(CONTROL, CONTROL)
+    candidate = team.on_dev(TRAINED, TRAINED)
+    gate = loop.gate(f"gate {TRAINED}", lambda: better(candidate, first, level=options.gate_level), TRAINED)
+    result = {
+        "systems": {name: each.summary() for name, each in found.items()},
+        "paired": {TRAINED: against(found[TRAINED], {n: r for n, r in found.items() if n != TRAINED})},
+        "gates": [gate.figures()],
+        "stands": TRAINED if gate.promoted else START,
+        "training": trained,
+        **({"swapped": team.swapped(found[TRAINED])} if options.swap else {}),
+    }
+    return loop.finish(result)
+
+
+def summary(result: Mapping[str, Any]) -> str:
+    """Every system, the verdicts, and what stands."""
+    more = {"as trained": result["swapped"]["paired"]} if "swapped" in result else {}
+    systems = {**result["systems"], **(result["swapped"]["systems"] if "swapped" in result else {})}
+    lines = [*_report.table(systems), *_report.verdicts({**result["paired"], **more})]
+    for name, each in result["training"].items():
+        lines.append(f"{name}: reward {each['reward_first']:.3f} -> {each['reward_last']:.3f} in {each['steps']} steps")
+    return "\n".join([*lines, f"stands: {result['stands']}; all figures in {result['output']}/result.json"])
+
+
+def parser_of(name: str, trainer: str, description: str, branch: str) -> recipe.Parser:
+    """The options that such loops share; a loop adds its own."""
+    parser = recipe.Parser(name, allow_abbrev=False, description=description)
+    _options.common(parser, f"runs/{name}", items=16, warmth=1.0)
+    add = parser.add_argument
+    add("--init", type=Path, metavar="DIR", help="adapters to start from, such as those of malt (default: the base)")
+    add("--team", choices=("chain", "talk", "solo"), default="chain", help="who learns (default chain)")
+    add("--turns", type=int, default=3, help="of each who talks, at most (default 3)")
+    add("--steps", type=int, default=20, help="of reinforcement, with --items tasks each (default 20)")
+    add(
+        "--branch",
+        default=branch,
+        metavar="N|N,N,...",
+        help=f"draws of each state, or of each policy's (default {branch})",
+    )
+    add("--against", default="", metavar="WORDS", help=f"train a control too, with these more options of {trainer}.py")
+    add("--swap", action="store_true", help="also measure the team with the adapters of two roles exchanged")
+    add("--gate-level", type=float, default=LEVEL, help=f"p below which the gate lets through (default {LEVEL})")
+    add(f"--{trainer}", default="", metavar="WORDS", help=f"options of training/{trainer}.py")
+    return parser
+
+
+def checked(options: Namespace) -> Namespace:
+    """Raises BadInput for counts below 1, or roles to exchange where there is one."""
+    _options.check(options, "steps", "turns")
+    if options.swap and options.team != "chain":
+        raise BadInput(f"expected --team chain ({', '.join(CHAIN)}) for --swap, got {options.team}; fix: drop --swap")
+    return options
