@@ -10,11 +10,12 @@ BENCH ?= $(wildcard scripts/bench/[a-z]*.py)
 
 BIN := .venv/bin
 READY := .venv/.ready
-EXTRAS := dev,train,fast,population,plot,evals
+EXTRAS := dev,train,track,fast,population,plot,evals
 REBUILT := tests/topologies tests/evaluation tests/packaging/test_readme.py \
 	$(patsubst %,tests/engine/test_%.py,cases dylan question fork stops review) \
 	$(patsubst %,tests/cli/test_%.py,run fork eval)
 TORCH := $(shell grep '^torch==' constraints.txt)
+DEEPSPEED := $(shell grep '^deepspeed==' constraints.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help install tour test test-slow check format bench doctor
@@ -30,6 +31,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),-c constraints.txt)
 	@$(BIN)/python -c 'import torch; print("torch", torch.__version__, "is a", f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU", "build")'
 	$(BIN)/python -m pip install -c constraints.txt -e '.[$(EXTRAS)]'
+	@# DeepSpeed is built against the torch that is there, for its kind of machine, and compiles operators when it runs.
+	@if command -v g++ >/dev/null; then \
+		$(BIN)/python -c 'import sys, torch; sys.exit(bool(torch.version.cuda))' && export DS_ACCELERATOR=cpu; \
+		$(BIN)/python -m pip install -c constraints.txt setuptools wheel && \
+		$(BIN)/python -m pip install -c constraints.txt --no-build-isolation $(DEEPSPEED); \
+	else echo 'no g++, which DeepSpeed compiles with: it is left out, and its tests skip'; fi
 	@touch $@
 
 tour: $(READY) ## the whole circle on a real language model

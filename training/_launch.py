@@ -37,6 +37,7 @@ Launch = Literal["accelerate", "here"]
 def accelerated(recipe: str, words: Sequence[str], processes: int) -> dict[str, Any]:
     """Started by `accelerate launch`; the figures that the recipe prints."""
     launch = [sys.executable, "-c", LAUNCH, "--num_processes", str(processes)]
+    launch += ["--multi_gpu"] if processes > 1 else []  # where there is no GPU too: else accelerate 1.15 starts one
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     launch += ["--num_cpu_threads_per_process", str(max(1, (os.cpu_count() or 1) // processes))]
     file = str(Path(__file__).with_name(f"{recipe}.py"))

@@ -53,7 +53,7 @@ from orchestra.types import Task
 CHECKPOINTS: Final = ".checkpoints"
 STEPS: Final = "steps.jsonl"
 """In the output: figures of each step, a JSON object a line."""
-CRITICS: Final = ("critic_lr", "gamma", "decay", "value_clip", "warmup")
+CRITICS: Final = ("critic_lr", "gamma", "decay", "value_clip", "warmup", "clam")
 """Settings that mean something beside a critic alone."""
 INDIFFERENT: Final = ("json", "output", "steps")
 """Options that leave a step as it is."""
@@ -124,7 +124,12 @@ class Reinforcement:
     def facts(self) -> dict[str, Any]:
         """What two runs must share for one to go on where the other stopped."""
         given = {name: str(value) for name, value in vars(self.options).items() if name not in INDIFFERENT}
-        return {"recipe": self.name, "base": self.weights, **given}
+        return {
+            "recipe": self.name,
+            "base": self.weights,
+            "parents": {n: list(p) for n, p in self.parents.items()},
+            **given,
+        }
 
     def run(self) -> dict[str, Any]:
         """All steps; what the recipe prints."""
@@ -231,7 +236,7 @@ class Reinforcement:
     def _keep(self, figures: dict[str, Any]) -> None:
         """Ends a step: a checkpoint, then the version that follows from it."""
         self.curve.append(figures)
-        parameters, moments = self.learner.optimisers.state()
+        parameters, moments = self.learner.state()
         if self.accelerator.is_main_process:
             from orchestra.learning.checkpoints import Checkpoint, save  # noqa: PLC0415  (loads torch)
 
@@ -274,7 +279,7 @@ class Reinforcement:
                     f"expected an empty folder, or a run with these options, got {self.output}; fix: --output"
                 )
             return
-        self.learner.optimisers.restore(found.adapter, found.optimiser)
+        self.learner.restore(found.adapter, found.optimiser)
         self.curve = list(found.curve)
         self.baselines = Baselines.read(self.curve[-1]["baselines"])
         if first:

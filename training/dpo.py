@@ -15,10 +15,11 @@ import sys
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple, get_args
 
 from orchestra.credit import confident
@@ -40,6 +41,12 @@ ROLES = ("verifier", "refiner")
 """What MALT trains on pairs."""
 FIGURES = "figures.json"
 """Beside each adapter: what was measured of each step, a JSON list."""
+CHECKPOINTS = ".checkpoints"
+"""In the output: where the policy in training stands, a folder each; gone once it is published."""
+CURVES = ".runs"
+"""In the output: what `--report-to` writes, a folder each policy."""
+INDIFFERENT = ("save_every", "report_to")
+"""Settings that leave the weights as they are."""
 
 
 class Learner(NamedTuple):
@@ -66,8 +73,8 @@ def train(options: Namespace, report: Report) -> dict[str, Any]:
         return exported(pairs, base, options)
     done, weights = recipe.standing(options.output), base_digest(base)
     learners = shared(pairs, options) if options.share else separate(pairs, options)
-    for learner in learners:
-        facts = identity(learner, *chosen, options, weights)
+    known = [identity(learner, *chosen, options, weights) for learner in learners]  # all, so that none is refused late
+    for learner, facts in zip(learners, known, strict=True):
         if all(recipe.already(done.get(policy), facts) for policy in learner.policies):
             print(f"{', '.join(learner.policies)}: already trained", file=sys.stderr)
         else:
@@ -134,11 +141,24 @@ def train_one(
     """Fits and publishes; the first process publishes before any goes on."""
     # Here: they take seconds to import, and refusing a wrong option none.
     from orchestra.learning import dpo, launcher, trainable  # noqa: PLC0415
+    from orchestra.learning.loop import Keep  # noqa: PLC0415
 
+    name = learner.policies[0] if len(learner.policies) == 1 else recipe.SHARED
+
+    def tell(line: str) -> None:
+        print(f"{name}: {line}", file=sys.stderr)
+
+    checkpoints = options.output / CHECKPOINTS / name
     done = dpo.fit(
-        learner.pairs, base, chosen, preference, init=learner.start.folder if learner.start else None,
-        full=options.full, report=partial(report, f"train {' '.join(learner.policies)}"),
-    )  # fmt: skip
+        learner.pairs,
+        base,
+        chosen,
+        preference,
+        init=learner.start.folder if learner.start else None,
+        full=options.full,
+        keep=Keep(checkpoints, {**facts, **facts["config"], "config": None}, tell, options.output / CURVES / name),
+        report=partial(report, f"train {name}"),
+    )
 
     def fill(folder: Path) -> None:
         trainable.save(done.model, folder, base=base, base_name=options.model, state=done.state)
@@ -157,6 +177,9 @@ def train_one(
         }
         for policy in learner.policies:
             publish(options.output, policy, fill, metrics=metrics, **facts)
+        rmtree(checkpoints, ignore_errors=True)
+        if checkpoints.parent.is_dir() and not any(checkpoints.parent.iterdir()):
+            checkpoints.parent.rmdir()
     launcher.barrier()
 
 
@@ -164,7 +187,6 @@ def identity(
     learner: Learner, chosen: Settings, preference: Preference, options: Namespace, weights: str
 ) -> dict[str, Any]:
     """What two trainings must share to give the same weights; in the manifest, so that none is done twice."""
-    used = ("epochs", "lr", "rank", "batch", "max_tokens_per_step", "seed", "precision")
     return {
         "base_digest": weights,
         "data_digest": digest(
@@ -176,7 +198,7 @@ def identity(
         "config": {
             "recipe": "dpo", "model": options.model, "processes": processes()[1],
             "weights": "full" if options.full else "lora", "policies": " ".join(learner.policies),
-            **{name: value for name, value in asdict(chosen).items() if name in used}, **asdict(preference),
+            **{name: value for name, value in asdict(chosen).items() if name not in INDIFFERENT}, **asdict(preference),
         },
         "parents": recipe.parents(learner.start, options.model, weights),
     }  # fmt: skip
@@ -251,7 +273,12 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add("--batch", type=int, default=default.batch, help=f"pairs of an optimiser step (default {default.batch})")
     add("--max-tokens-per-step", type=int, default=default.max_tokens_per_step, metavar="N",
         help=f"most tokens in one forward pass (default {default.max_tokens_per_step})")  # fmt: skip
+    add("--trainer", choices=CHOICES["trainer"], default=default.trainer,
+        help=f"packed: what replies share is read once; trl: TRL's own (default {default.trainer})")  # fmt: skip
     add("--precision", choices=CHOICES["precision"], default=default.precision, help="of the frozen base")
+    add("--save-every", type=int, default=default.save_every, metavar="STEPS",
+        help=f"steps between checkpoints of the packed trainer; 0: none (default {default.save_every})")  # fmt: skip
+    add("--report-to", choices=CHOICES["report_to"], default=default.report_to, help="where each step's figures go too")
     add("--seed", type=int, default=default.seed, help=f"of weights, order and choice (default {default.seed})")
     add("--export-rows", type=Path, metavar="DIR", help="write the pairs there as Parquet with a card; train nothing")
     add("--json", action="store_true", help="print one JSON object on stdout; progress goes to stderr")
@@ -264,6 +291,8 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         raise BadInput("expected a credit rule, got --credit none: a pair is a difference of values; fix: another RULE")
     if options.output is None and options.export_rows is None:
         raise BadInput("expected --output DIR, got none (see --help)")
+    if options.trainer == "trl" and options.report_to != "none":
+        raise BadInput(f"--trainer trl and --report-to {options.report_to} exclude each other; fix: --trainer packed")
     if options.rank and (options.init or options.full):
         other = "--init" if options.init else "--full"
         raise BadInput(f"--rank and {other} exclude each other; fix: drop one of them")
@@ -271,11 +300,8 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def settings(options: Namespace) -> Settings:
-    rank = options.rank if options.rank is not None else FITTING.rank
-    return Settings(
-        options.epochs, options.lr, rank, options.batch, options.max_tokens_per_step, options.seed,
-        precision=options.precision,
-    )  # fmt: skip
+    given = {each.name: getattr(options, each.name) for each in fields(Settings)}
+    return replace(FITTING, **{name: value for name, value in given.items() if value is not None})
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ def train(options: Namespace, report: Report) -> dict[str, Any]:
         return exported(rows, base, options)
     done, weights = recipe.standing(options.output), base_digest(base)
     learners = learning(rows, batch, tables, options)
-    for learner in learners:
-        facts = identity(learner, chosen, options, weights)
+    known = [identity(learner, chosen, options, weights) for learner in learners]  # all, so that none is refused late
+    for learner, facts in zip(learners, known, strict=True):
         if all(recipe.already(done.get(policy), facts) for policy in learner.policies):
             for policy in learner.policies:
                 print(f"{policy}: already trained, version {done[policy].version}", file=sys.stderr)
@@ -128,7 +128,7 @@ def train_one(
     """Fits and publishes; the first process publishes before any goes on."""
     # Here: they take seconds to import, and refusing a wrong option none.
     from orchestra.learning import launcher, sft, trainable  # noqa: PLC0415
-    from orchestra.learning.fitting import Keep  # noqa: PLC0415
+    from orchestra.learning.loop import Keep  # noqa: PLC0415
 
     name = learner.policies[0] if len(learner.policies) == 1 else recipe.SHARED
 

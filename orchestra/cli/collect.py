@@ -64,9 +64,8 @@ def collect(
         typer.Option(
             "--credit",
             metavar="RULE,...",
-            help="nested_mean, leaf_mean, soft, shared, group_relative, moving_baseline, agent_chain, peer_importance (runs "
-            "without branches), verdict; "
-            "the yields are those of the first.",
+            help="nested_mean, leaf_mean, soft, shared, group_relative, moving_baseline, agent_chain, "
+            "peer_importance (runs without branches), verdict; the yields are those of the first.",
         ),
     ] = "nested_mean",
     reward: Annotated[

@@ -63,9 +63,12 @@ def train(
 
 def _where(config: str | None, processes: int | None, *, cpu: bool) -> list[str]:
     """What `accelerate launch` is told; all that it would else warn of is said. Raises BadInput, UnknownName."""
+    if config is None and cpu and (processes or 1) > 1:
+        config, cpu = "cpu2", False  # accelerate 1.15 starts one process for --cpu, however many are asked for
     if config is None:
         where = ["--num_processes", str(processes or 1), "--num_machines", "1", "--mixed_precision", "no"]
-        return [*(["--cpu"] if cpu else []), *where, "--dynamo_backend", "no"]
+        kind = ["--cpu"] if cpu else ["--multi_gpu"] if (processes or 1) > 1 else []
+        return [*kind, *where, "--dynamo_backend", "no"]
     if cpu:
         raise BadInput("--config and --cpu exclude each other; fix: --config cpu, or drop one of them")
     file = CONFIGS.get(config) or Path(config)

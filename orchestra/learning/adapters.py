@@ -95,6 +95,8 @@ def read_manifest(path: Path) -> Manifest:
         if Path(entry.folder).name != entry.folder or entry.folder in ("", ".", ".."):
             raise BadData(f"{file}: policies.{policy}: expected the name of a folder beside it, got {entry.folder!r}")
         for name, stamp in entry.files.items():
+            if Path(name).name != name or name in ("", ".", ".."):
+                raise BadData(f"{file}: policies.{policy}: expected the name of a file in its folder, got {name!r}")
             _verify(path / entry.folder / name, stamp)
     return manifest
 

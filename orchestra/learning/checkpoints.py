@@ -2,7 +2,7 @@
 
     FOLDER/step-00000200/adapter.safetensors      what is trained, by name
     FOLDER/step-00000200/optimiser.safetensors    its moments
-    FOLDER/step-00000200/manifest.json            step, losses, facts and the SHA-256 of both; itself checksummed
+    FOLDER/step-00000200/manifest.json            step, figures, facts and the SHA-256 of both; itself checksummed
 
 Each file is written beside its name, synced and renamed, the manifest last: a folder without one is none. No learning
 rate and no generator state is kept, since both are functions of the step (`fitting`). Two are kept, so that a
@@ -26,7 +26,7 @@ from orchestra.errors import BadData, OrchestraError, Unavailable
 from orchestra.models.cache import file_sha256
 
 KEPT = 2
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 PARTS = ("adapter", "optimiser")
 
@@ -40,8 +40,8 @@ class Checkpoint:
 
     adapter: dict[str, Tensor]
     optimiser: dict[str, Tensor]
-    curve: tuple[float, ...]
-    """Loss of each step so far."""
+    curve: tuple[dict[str, float], ...]
+    """Figures of each step so far, by name."""
 
 
 def save(folder: Path, checkpoint: Checkpoint, facts: Facts) -> None:

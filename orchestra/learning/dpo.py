@@ -1,13 +1,12 @@
-"""Fitting one policy to preference pairs: TRL's DPOTrainer on exact ids, beside the policy that it started from.
+"""Fitting one policy to preference pairs, beside the policy that it started from: by our packed trainer or by TRL's.
 
     h(y)  = sum over sampled tokens of log pi(token | what precedes it) - the same under pi_ref
     L     = - log sigmoid(beta (h(y+) - h(y-))) - alpha log pi(y+) / length
 
 (DPO, arXiv 2305.18290; with alpha RPO, normed for each pair as in Optima, arXiv 2410.08115.) pi_ref is the policy
 before the first step; its log-probabilities are numbers beside the pairs, so no second model is kept. A step divides by
-`batch`, and every step has as many places: the last of an epoch is filled up with pairs without tokens, which have no
-gradient, so micro-batches and processes change neither a step nor its figures. Where TRL would encode text again, cut a
-prompt's end or score a token that a grammar forced, nothing is encoded, cut or scored.
+`batch`, also the last of an epoch, which may have fewer pairs: a pair counts the same in every step, and neither
+micro-batches nor processes change a step or its figures.
 """
 
 from __future__ import annotations
@@ -15,31 +14,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from datasets import Dataset  # type: ignore[import-untyped]
-from peft import PeftModel
+from accelerate.utils import gather_object  # type: ignore[import-untyped]
 from torch import Tensor
-from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
-from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
-from orchestra.errors import BadData, BadInput, RunFailed
-from orchestra.learning import launcher
+from orchestra.errors import BadData
+from orchestra.learning import loop, losses
+from orchestra.learning.fitting import PACK
+from orchestra.learning.loop import Keep, Part
+from orchestra.learning.pair_packs import PairPack, pair_packs
 from orchestra.learning.pairs import Pair
 from orchestra.learning.preference import Preference
 from orchestra.learning.quiet import quiet
-from orchestra.learning.reference import LogProbs, logprobs
-from orchestra.learning.settings import Settings, processes
+from orchestra.learning.reference import LogProbs
+from orchestra.learning.scorer import Scorer
+from orchestra.learning.settings import Settings
 from orchestra.learning.trainable import Trainable, load
-
-FILL: Final = None
-"""A place of a step that no pair takes."""
 
 
 class Figures(NamedTuple):
@@ -61,12 +55,13 @@ class Fit:
     """A trained policy, still in memory."""
 
     model: Trainable
-    state: Mapping[str, Tensor]
-    """Its state dict, whole on the first process wherever the weights lie in shards."""
+    state: Mapping[str, Tensor] | None
+    """Its state dict, whole on the first process, where the weights may lie in shards; else None."""
     curve: tuple[Figures, ...]
     tokens: int
-    """Read in training, every epoch and both replies counted, padding not."""
+    """In the pairs, every epoch and both replies counted, padding not; a prompt read once counts for each reply."""
     seconds: float
+    """Of this process; what was done before a checkpoint is not in it."""
 
 
 def fit(
@@ -77,196 +72,148 @@ def fit(
     *,
     init: Path | None = None,
     full: bool = False,
+    keep: Keep | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Fit:
     """Trains what `trainable.load` gives for the model folder `base`, the folder `init` and `full`.
 
-    `report` gets steps done and their total. Raises BadData where the pairs do not fit the model, BadInput where
-    processes cannot share a batch, RunFailed where the loss is no longer finite.
+    With `keep`, the packed trainer leaves checkpoints there and goes on from the newest. `report` gets steps done and
+    their total. Raises BadData where the pairs do not fit the model, BadInput where settings and launcher do not go
+    together, RunFailed where the loss is no longer finite.
     """
-    with quiet(), TemporaryDirectory() as scratch:
-        model = load(base, settings, init=init, full=full)  # before ZeRO-3 knows: it would come in shards, unscorable
-        _check(pairs, model.config.vocab_size, settings)
-        config = _config(pairs, settings, preference, scratch)
-        started = time.monotonic()
-        model.to(config.device)  # type: ignore[arg-type] # its wrapper hides the signature
-        known = logprobs(model, pairs, settings.max_tokens_per_step)
-        steps = plan(len(pairs), settings)
-        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-        trainer = PairTrainer(
-            preference,
-            model=model,
-            args=config,
-            train_dataset=_dataset(pairs, known, steps),
-            data_collator=Masked(pad_token_id=0),  # masked, so any id will do
-            processing_class=tokenizer,
-            callbacks=[_Watch(report, pairs, steps)],
-        )
-        trainer.remove_callback(PrinterCallback)  # it writes to stdout, which is the caller's
-        trainer.train()
-        seconds = time.monotonic() - started
-        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    read = sum(2 * len(pair.prompt_ids) + len(pair.chosen_ids) + len(pair.rejected_ids) for pair in pairs)
-    return Fit(
-        trainer.accelerator.unwrap_model(trainer.model_wrapped), state, _curve(trainer, steps, preference),
-        read * settings.epochs, seconds,
-    )  # fmt: skip
+    state: Mapping[str, Tensor] | None = None
+    steps = plan(len(pairs), settings)
+    with quiet():
+        if settings.trainer == "packed":
+            accelerator = loop.launch(settings, keep)  # first: it finds the other processes, and refuses shards
+            model = load(base, settings, init=init, full=full)
+            _check(pairs, model.config.vocab_size, settings)
+            started = time.monotonic()
+            model.to(accelerator.device)
+            learner = _Learner(accelerator, model, pairs, steps, settings, preference)
+            curve = loop.fitted(accelerator, model, len(steps), learner.gradient, settings, report=report, keep=keep)
+        else:
+            from orchestra.learning import pairs_with_trl  # noqa: PLC0415  (trl and datasets take seconds to import)
+
+            model = load(base, settings, init=init, full=full)  # before ZeRO-3 knows: it would come in shards
+            _check(pairs, model.config.vocab_size, settings)
+            arguments = pairs_with_trl.arguments(pairs, settings, preference)
+            started = time.monotonic()
+            model, state, curve = pairs_with_trl.fitted(
+                model, pairs, steps, base, arguments, settings, preference, report
+            )
+        read = sum(2 * len(pair.prompt_ids) + len(pair.chosen_ids) + len(pair.rejected_ids) for pair in pairs)
+        figures = tuple(Figures(**each) for each in curve)
+        return Fit(model, state, figures, read * settings.epochs, time.monotonic() - started)
 
 
-def plan(count: int, settings: Settings) -> list[list[int | None]]:
-    """Places of the pairs of each step, all epochs, in an order of seed and epoch; FILL where an epoch has run out.
+def plan(count: int, settings: Settings) -> list[list[int]]:
+    """Places of the pairs of each step, all epochs, in an order of seed and epoch; an epoch's last step may be smaller.
 
     >>> [len(step) for step in plan(5, Settings(batch=4, epochs=2))]
-    [4, 4, 4, 4]
+    [4, 1, 4, 1]
     """
-    steps: list[list[int | None]] = []
+    steps: list[list[int]] = []
     for epoch in range(settings.epochs):
-        order: list[int | None] = list(range(count))
+        order = list(range(count))
         Random(f"{settings.seed}/{epoch}").shuffle(order)
-        order += [FILL] * (-count % settings.batch)
-        steps += (order[at : at + settings.batch] for at in range(0, len(order), settings.batch))
+        steps += (order[at : at + settings.batch] for at in range(0, count, settings.batch))
     return steps
 
 
-class Masked(DataCollatorForPreference):
-    """TRL's collator, with forced tokens out of the completion mask."""
-
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = super().torch_call(examples)
-        sides = [(each, each[side]) for side in ("chosen_mask", "rejected_mask") for each in examples]
-        for row, (example, mask) in enumerate(sides):
-            first = len(example["prompt_ids"])
-            batch["completion_mask"][row, first : first + len(mask)] = torch.tensor(mask)
-        return batch
-
-
-class PairTrainer(DPOTrainer):
-    """Takes ids and reference log-probabilities as they are. What it overrides is private: tests pin all of it."""
-
-    def __init__(self, preference: Preference, **options: Any) -> None:
-        self._preference = preference
-        super().__init__(**options)
-        if isinstance(self.model, PeftModel) and "ref" in self.model.peft_config:
-            self.model.delete_adapter("ref")  # TRL's own copy of the start; ours are numbers
-
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset
-
-    def _precompute_ref_logps(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset
-
-    def _compute_loss(self, model: Any, inputs: dict[str, Tensor], return_outputs: bool) -> Tensor:
-        seen: list[Any] = []
-
-        def forward(**arguments: Any) -> Any:
-            seen.append(model(**arguments))
-            return seen[-1]
-
-        loss: Tensor = super()._compute_loss(forward, inputs, return_outputs)  # type: ignore[no-untyped-call]
-        if self._preference.alpha == 0:
-            return loss
-        chosen: Tensor = seen[0].log_probs.sum(dim=1).chunk(2)[0]
-        counted = "completion_mask" if self._preference.norm == "completion" else "attention_mask"
-        length = inputs[counted].chunk(2)[0].sum(dim=1).clamp(min=1)
-        return loss - self._preference.alpha * (chosen / length).mean()
-
-
-class _Watch(TrainerCallback):
-    """Tells how far training is, and ends it at the first loss that is no number."""
+class _Learner:
+    """What the packed trainer asks of pairs: the reference once, then the gradient of each step."""
 
     def __init__(
-        self, report: Callable[[int, int], None], pairs: Sequence[Pair], steps: Sequence[Sequence[int | None]]
+        self,
+        accelerator: Any,
+        model: Trainable,
+        pairs: Sequence[Pair],
+        steps: Sequence[Sequence[int]],
+        settings: Settings,
+        preference: Preference,
     ) -> None:
-        self.report, self.pairs, self.steps = report, pairs, steps
+        self.accelerator, self.pairs, self.steps, self.preference = accelerator, pairs, steps, preference
+        self.batch, self.budget = settings.batch, min(PACK, settings.max_tokens_per_step)
+        self.scorer = Scorer(model)  # in evaluation mode, so no dropout is in the reference
+        self.known = self._reference()
+        model.train()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.report(state.global_step, state.max_steps)
+    def gradient(self, step: int) -> Part:
+        """Adds this process's part of the step to `.grad`."""
+        own, count = self._own(step), len(self.steps[step])
+        sums = dict.fromkeys(Figures._fields, torch.zeros((), device=self.accelerator.device))
+        bad: list[str] = []
+        for packed in pair_packs([self.pairs[at] for at in own], self.budget):
+            met = [own[place] for place in packed.among]
+            loss, figures = self._loss(packed.to(self.accelerator.device), met)
+            (loss.sum() / self.batch).backward()  # type: ignore[no-untyped-call]
+            sums = {name: sums[name] + values.detach().sum() / count for name, values in figures.items()}
+            bad += [_name(self.pairs[at]) for at, each in zip(met, loss.isfinite().tolist(), strict=True) if not each]
+        return Part(sums, bad)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        loss = (logs or {}).get("loss", 0.0)
-        if not isfinite(loss):
-            met = [self.pairs[at] for at in self.steps[state.global_step - 1] if at is not FILL]
-            names = ", ".join(f"{pair.run}/{pair.chosen.state}" for pair in met[:3])
-            raise RunFailed(
-                f"expected a finite loss, got {loss} in step {state.global_step} of pairs {names}"
-                f"{', ...' if len(met) > 3 else ''}; fix: a lower --lr"
-            )
-
-
-def _dataset(pairs: Sequence[Pair], known: Sequence[LogProbs], steps: Sequence[Sequence[int | None]]) -> Dataset:
-    """Every place of every step, in order; what fills up comes last among the distinct rows."""
-    rows = [
-        {
-            "prompt_ids": pair.prompt_ids, "chosen_ids": pair.chosen_ids, "rejected_ids": pair.rejected_ids,
-            "chosen_mask": pair.chosen_mask, "rejected_mask": pair.rejected_mask,
-            "ref_chosen_logps": own.chosen, "ref_rejected_logps": own.rejected,
-        }
-        for pair, own in zip(pairs, known, strict=True)
-    ]  # fmt: skip
-    nothing = {"ref_chosen_logps": 0.0, "ref_rejected_logps": 0.0}
-    rows.append({name: nothing.get(name, (0,)) for name in rows[0]})
-    return Dataset.from_list(rows).select([len(pairs) if at is FILL else at for step in steps for at in step])
-
-
-def _curve(trainer: PairTrainer, steps: Sequence[Sequence[int | None]], preference: Preference) -> tuple[Figures, ...]:
-    """Figures of each step over its pairs alone: what fills up has loss ln 2, and nothing else."""
-    logged = [entry for entry in trainer.state.log_history if "loss" in entry]
-    curve = []
-    for entry, step in zip(logged, steps, strict=True):
-        real = sum(at is not FILL for at in step)
-        scale, empty = len(step) / real, len(step) - real
-        shift = scale / preference.beta
-        curve.append(
-            Figures(
-                scale * entry["loss"] - log(2) * empty / real, scale * entry["rewards/accuracies"],
-                scale * entry["rewards/margins"], shift * entry["rewards/chosen"], shift * entry["rewards/rejected"],
-            )
+    def _loss(self, packed: PairPack, met: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Of each pair of a pack, (B,), and its figures."""
+        chosen, rejected = packed.sums(self.scorer(packed.pack))
+        pairs = [self.pairs[at] for at in met]
+        known = torch.tensor([self.known[at] for at in met], device=chosen.device)
+        full = self.preference.norm == "full"
+        lengths = [len(pair.chosen_ids) if full else sum(pair.chosen_mask) for pair in pairs]
+        loss = losses.rpo(
+            chosen, rejected, known[:, 0], known[:, 1],
+            beta=self.preference.beta, alpha=self.preference.alpha, norm=self.preference.norm,
+            prompt_tokens=chosen.new_tensor([len(pair.prompt_ids) for pair in pairs]),
+            chosen_tokens=chosen.new_tensor(lengths),
         )  # fmt: skip
-    return tuple(curve)
+        margins = self.preference.beta * losses.margins(chosen, rejected, known[:, 0], known[:, 1])
+        return loss, {
+            "loss": loss, "accuracy": (margins > 0).float(), "margin": margins,
+            "chosen_shift": chosen - known[:, 0], "rejected_shift": rejected - known[:, 1],
+        }  # fmt: skip
+
+    def _reference(self) -> list[LogProbs]:
+        """Of every pair, read in the packs of the first epoch: the rounding of one pack is that of the other."""
+        own: dict[int, LogProbs] = {}
+        with torch.no_grad():
+            for step in range(-(-len(self.pairs) // self.batch)):
+                places = self._own(step)
+                for packed in pair_packs([self.pairs[at] for at in places], self.budget):
+                    there = packed.to(self.accelerator.device)
+                    sums = torch.stack(there.sums(self.scorer(there.pack)), dim=1).tolist()
+                    own |= {places[at]: LogProbs(*both) for at, both in zip(packed.among, sums, strict=True)}
+        found = {at: each for part in gather_object([own]) for at, each in part.items()}
+        return [found[at] for at in range(len(self.pairs))]
+
+    def _own(self, step: int) -> list[int]:
+        """Places of the pairs of a step that this process reads: a stretch of them by prompt, maybe an empty one."""
+        ordered = sorted(self.steps[step], key=lambda at: self.pairs[at].prompt_ids)
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        return ordered[len(ordered) * rank // world : len(ordered) * (rank + 1) // world]
 
 
-def _config(pairs: Sequence[Pair], settings: Settings, preference: Preference, scratch: str) -> DPOConfig:
-    world = processes()[1]
-    if settings.batch % world:
-        raise BadInput(
-            f"expected a batch that {world} processes can share, got {settings.batch}; fix: a multiple of {world}"
-        )
-    own = settings.batch // world
-    longest = max(len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids)) for pair in pairs)
-    fits = max(1, settings.max_tokens_per_step // (2 * longest))
-    micro = max(n for n in range(1, own + 1) if own % n == 0 and n <= fits)
-    return DPOConfig(
-        output_dir=scratch,
-        **launcher.arguments(settings.precision),
-        beta=preference.beta,
-        loss_type=["sigmoid"],
-        precompute_ref_log_probs=True,  # by us
-        max_length=None,
-        remove_unused_columns=False,  # masks
-        gradient_checkpointing=False,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=own // micro,
-        train_sampling_strategy="sequential",
-        num_train_epochs=1,  # the dataset has all of them
-        learning_rate=settings.lr,
-        lr_scheduler_type="linear",
-        seed=settings.seed,
-        data_seed=settings.seed,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-    )
+def _name(pair: Pair) -> str:
+    return f"{pair.run}:{pair.chosen.state}"
 
 
 def _check(pairs: Sequence[Pair], vocabulary: int, settings: Settings) -> None:
+    if not pairs:
+        raise BadData("expected pairs to learn from, got none; fix: collect with --branch, or a lower --gap")
     for pair in pairs:
-        highest = max(*pair.prompt_ids, *pair.chosen_ids, *pair.rejected_ids)
-        if highest >= vocabulary:
+        ids = (*pair.prompt_ids, *pair.chosen_ids, *pair.rejected_ids)
+        foreign = [token for token in ids if not 0 <= token < vocabulary]
+        if foreign:
             raise BadData(
-                f"trajectory {pair.run}: expected token ids below {vocabulary}, got {highest}; "
+                f"trajectory {pair.run}: expected token ids below {vocabulary}, got {foreign[0]}; "
                 "fix: train the model that spoke"
+            )
+        if not pair.prompt_ids or not any(pair.chosen_mask):
+            raise BadData(
+                f"trajectory {pair.run}: expected a prompt and a sampled token after it, got {len(pair.prompt_ids)} "
+                f"and {sum(pair.chosen_mask)} tokens; fix: leave the pair out"
+            )
+        if (pair.chosen_ids, pair.chosen_mask) == (pair.rejected_ids, pair.rejected_mask):
+            raise BadData(
+                f"trajectory {pair.run}: expected two replies at {pair.chosen.state}, got one twice; fix: leave it out"
             )
         longest = len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids))
         if longest > settings.max_tokens_per_step:

@@ -5,7 +5,8 @@
     GPU                              no autocast: the base is bf16 as loaded and the adapter fp32
     sharded on GPU                   fp32 as loaded and autocast: a shard has one dtype
 
-Whoever trains on the CPU under DeepSpeed also sets DS_ACCELERATOR=cpu.
+Where there is no GPU, DS_ACCELERATOR is set to cpu on import; whoever trains on the CPU under DeepSpeed beside a GPU
+sets it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ import torch
 from accelerate import PartialState  # type: ignore[import-untyped]
 
 from orchestra.learning.settings import Precision
+
+if not torch.cuda.is_available():
+    os.environ.setdefault(
+        "DS_ACCELERATOR", "cpu"
+    )  # else DeepSpeed says on stdout, which is the caller's, that it chose
 
 
 def on_cpu() -> bool:

@@ -17,8 +17,8 @@ from pathlib import Path
 from torch import Tensor
 
 from orchestra.errors import BadData, BadInput
-from orchestra.learning import fitting, trainable
-from orchestra.learning.fitting import Keep
+from orchestra.learning import fitting, loop, trainable
+from orchestra.learning.loop import Keep
 from orchestra.learning.packing import Weighed, labelled
 from orchestra.learning.quiet import quiet
 from orchestra.learning.row import Row
@@ -62,7 +62,7 @@ def fit(
     """
     with quiet():
         if settings.trainer == "packed":
-            fitting.launch(settings, keep)  # first: it finds the other processes, and refuses shards
+            loop.launch(settings, keep)  # first: it finds the other processes, and refuses shards
             model = trainable.load(base, settings, init=init, full=full)
             weighed = _checked(rows, weights, model.config.vocab_size, settings)
             started = time.monotonic()

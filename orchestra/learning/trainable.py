@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from orchestra.errors import BadData, BadInput
+from orchestra.errors import BadData, BadInput, Unavailable
 from orchestra.learning import launcher
 from orchestra.learning.quiet import quiet
 from orchestra.learning.recipe import WEIGHTS
@@ -60,17 +60,25 @@ def save(
     """Writes the adapter, or the weights with the tokenizer of `base`, into an empty folder.
 
     The base of an adapter is named, not where it lies. `state` is the whole state dict where the weights are sharded.
+    Raises Unavailable where the disk refuses.
     """
     whole = dict(state) if state else None
-    with quiet():
-        if isinstance(model, PeftModel):
-            model.peft_config[NAME].base_model_name_or_path = base_name
-            model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[NAME], state_dict=whole)
-            return
-        for pattern in TOKENIZER:
-            for file in base.glob(pattern):
-                shutil.copyfile(file, folder / file.name)
-        model.save_pretrained(str(folder), state_dict=whole, max_shard_size="1TB")
+    try:
+        with quiet():
+            _write(model, folder, base, base_name, whole)
+    except (OSError, SafetensorError) as error:
+        raise Unavailable(f"cannot write {folder}: {error}; fix: free space or choose another folder") from error
+
+
+def _write(model: Trainable, folder: Path, base: Path, base_name: str, whole: dict[str, Tensor] | None) -> None:
+    if isinstance(model, PeftModel):
+        model.peft_config[NAME].base_model_name_or_path = base_name
+        model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[NAME], state_dict=whole)
+        return
+    for pattern in TOKENIZER:
+        for file in base.glob(pattern):
+            shutil.copyfile(file, folder / file.name)
+    model.save_pretrained(str(folder), state_dict=whole, max_shard_size="1TB")
 
 
 def _made(base: Path, settings: Settings, init: Path | None, full: bool) -> Trainable:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from orchestra.atomic import make_folder, read_record, write_record
 from orchestra.digest import canonical
-from orchestra.errors import BadInput, UnknownName
+from orchestra.errors import BadInput, Damaged, UnknownName
 from orchestra.faults import point
 from orchestra.trajectory.codec import load, plain
 from orchestra.trajectory.journal import Journal
@@ -120,12 +120,17 @@ class Run:
         if not path.exists():
             raise UnknownName("annotation producer", producer, (p.stem for p in path.parent.glob("*.json")))
         body = read_record(path, version=FOLDER)
-        if config is not None and config != body["config"]:
-            raise BadInput(f"{path} was made with {body['config']!r}, not with {config!r}; fix: annotate the run again")
-        return {
-            name: {Key(state, draw): AnnotationRow(*row) for state, draw, *row in rows}
-            for name, rows in body["tables"].items()
-        }
+        try:
+            found, tables = body["config"], body["tables"]
+            rows = {
+                name: {Key(state, draw): AnnotationRow(*row) for state, draw, *row in rows}
+                for name, rows in tables.items()
+            }
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Damaged(f"{path} holds no annotations: {error!r:.200}; fix: annotate the run again") from error
+        if config is not None and config != found:
+            raise BadInput(f"{path} was made with {found!r}, not with {config!r}; fix: annotate the run again")
+        return rows
 
     def close(self) -> None:
         """Writes what is queued and lets go of every file. Raises if something queued could not be written."""

@@ -33,7 +33,8 @@ from transformers import TrainerCallback
 
 from orchestra.learning import Row, Settings
 from orchestra.learning.batching import steps
-from orchestra.learning.fitting import CLIP, PACK, accumulate
+from orchestra.learning.fitting import PACK, accumulate
+from orchestra.learning.loop import CLIP
 from orchestra.learning.packing import Weighed, labelled, packs
 from orchestra.learning.quiet import quiet
 from orchestra.learning.row import row_of
@@ -138,7 +139,7 @@ def apart(rows: Sequence[Row], base: Path, settings: Settings) -> tuple[float, f
     largest = max(float(each.abs().max()) for each in kept.gradient.values())
     assert ours.keys() == kept.gradient.keys()
     worst = max(float((each - kept.gradient[name]).abs().max()) for name, each in ours.items())
-    return abs(float(own.loss) - theirs), worst / largest
+    return abs(float(own.figures["loss"]) - theirs), worst / largest
 
 
 def moved(model: Any) -> None:

@@ -47,8 +47,9 @@ def test_the_command_is_accelerate_launch_with_the_file(orchestra, monkeypatch: 
     said = orchestra("train", "--cpu", "--processes", "2", "sft", "--trajectories", "r", "--json", "--help")
     assert said.json == {"steps": 3}
     (command,) = seen
-    at = command.index("--cpu")
-    assert command[at + 1 : at + 3] == ["--num_processes", "2"]
+    at = command.index("--config_file")  # not --cpu, of which accelerate starts one process whatever is asked for
+    assert Path(command[at + 1]).name == "cpu2.yaml"
+    assert command[at + 2 : at + 4] == ["--num_processes", "2"]
     assert Path(command[-5]).name == "sft.py" and Path(command[-5]).is_file()
     assert command[-4:] == ["--trajectories", "r", "--json", "--help"]
 

@@ -30,7 +30,7 @@ SOURCES = (checkpoints.__file__, atomic.__file__)
 
 def checkpoint(step: int) -> Checkpoint:
     tensors = {"a": torch.full((3, 2), float(step)), "b": torch.full((2,), -float(step))}
-    return Checkpoint(tensors, {"m": torch.full((4,), step / 2)}, (0.5,) * step)
+    return Checkpoint(tensors, {"m": torch.full((4,), step / 2)}, ({"loss": 0.5},) * step)
 
 
 def found(folder: Path) -> int:

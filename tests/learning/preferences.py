@@ -62,9 +62,8 @@ def slowly(
     curve, steps = [], plan(len(pairs), settings)
     for number, step in enumerate(steps):
         optimiser.param_groups[0]["lr"] = settings.lr * (1 - number / len(steps))
-        own = [at for at in step if at is not None]
         losses = []
-        for at in own:
+        for at in step:
             pair = pairs[at]
             chosen = said(model, pair.prompt_ids, pair.chosen_ids, pair.chosen_mask)
             rejected = said(model, pair.prompt_ids, pair.rejected_ids, pair.rejected_mask)
@@ -76,10 +75,10 @@ def slowly(
             losses.append(loss - preference.alpha * chosen / length)
         total = torch.stack(losses).sum()
         optimiser.zero_grad()
-        (total / len(step)).backward()
+        (total / settings.batch).backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
-        curve.append(float(total.detach()) / len(own))
+        curve.append(float(total.detach()) / len(step))
     return curve, {name: each.detach() for name, each in model.named_parameters() if each.requires_grad}
 
 

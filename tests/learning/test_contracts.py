@@ -16,7 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArgumen
 from trl.trainer import dpo_trainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
-from orchestra.learning.dpo import PairTrainer
+from orchestra.learning.pairs_with_trl import PairTrainer
 
 PINNED = {"trl": ("1.16", "2"), "peft": ("0.21", "1"), "transformers": ("5.23", "6"), "accelerate": ("1.15", "2")}
 

@@ -20,8 +20,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from orchestra.errors import BadData, BadInput, RunFailed, Unavailable
-from orchestra.learning import Row, Settings, fitting
-from orchestra.learning.fitting import Keep
+from orchestra.learning import Row, Settings, fitting, loop
+from orchestra.learning.loop import Keep
 from orchestra.learning.packing import Weighed, labelled, read
 from orchestra.learning.scorer import Scorer
 from orchestra.learning.sft import fit, save
@@ -55,7 +55,9 @@ def step_gradient(tiny: Path, rows: Sequence[Weighed], budget: int, parts: int) 
             each.data.normal_(std=0.02, generator=generator)
     total, loss = sum(labelled(one) for one, _ in rows), 0.0
     for part in range(parts):
-        loss += float(fitting.accumulate(Scorer(model), rows[part::parts], total, budget, torch.device("cpu")).loss)
+        loss += float(
+            fitting.accumulate(Scorer(model), rows[part::parts], total, budget, torch.device("cpu")).figures["loss"]
+        )
     return loss, {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
 
 
@@ -129,7 +131,7 @@ def test_a_fit_without_its_moments_is_another(tiny: Path, tmp_path: Path, monkey
     """Control of the test above."""
     keep, settings = Keep(tmp_path / "checkpoints"), replace(FAST, save_every=2)
     whole = fit(siblings(0), tiny, settings, keep=keep)
-    monkeypatch.setattr(fitting, "newest", lambda *_: _without_moments(*_))
+    monkeypatch.setattr(loop, "newest", lambda *_: _without_moments(*_))
     assert fit(siblings(0), tiny, settings, keep=keep).curve != pytest.approx(whole.curve, abs=1e-6)
 
 
@@ -292,6 +294,7 @@ from tests.learning.test_fitting import FAST
 from tests.learning.trees import siblings
 torch.set_num_threads(1)
 done = fit(siblings(0, prompts=3), Path(sys.argv[1]), replace(FAST, batch=4))
+assert PartialState().num_processes == int(sys.argv[3])
 if PartialState().is_main_process:
     save(done.model, Path(sys.argv[2]), base_name="tiny")
     print(json.dumps(done.curve))
@@ -306,11 +309,11 @@ def test_one_process_and_two_are_one_fit(tiny: Path, tmp_path: Path) -> None:
     curves, adapters = [], []
     for processes in (1, 2):
         out = tmp_path / str(processes)
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+        kind = "--multi_gpu" if processes > 1 else "--cpu"
+        command = [sys.executable, "-m", "accelerate.commands.launch", kind, "--num_processes", str(processes)]
+        command += [str(script), str(tiny), str(out), str(processes)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [*command, str(script), str(tiny), str(out)], env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         curves.append(json.loads(done.stdout.strip().splitlines()[-1]))
         base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)

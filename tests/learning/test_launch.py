@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -27,16 +28,24 @@ from tests.learning.preferences import branched
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "training" / "configs").glob("*.yaml"))
+PAIRS = ("--roles", "refiner", "--epochs", "2", "--lr", "1e-3")
 ALSO = {
-    "dpo": ("--roles", "refiner", "--epochs", "2", "--lr", "1e-3"),
-    "sft": ("--roles", "refiner", "--trainer", "trl"),
+    "dpo packed": PAIRS,
+    "dpo trl": (*PAIRS, "--trainer", "trl"),
+    "sft trl": ("--roles", "refiner", "--trainer", "trl"),
 }
+"""Options by recipe and trainer."""
 SHARDED = {"zero1": 1, "zero2": 2, "zero2_cpu": 2, "zero3": 3}
 
-MISSING = [name for name, there in (("deepspeed", find_spec("deepspeed")), ("g++", shutil.which("g++"))) if not there]
+NEEDED = {
+    "deepspeed": find_spec("deepspeed"),
+    "g++": shutil.which("g++"),
+    "Python.h": (Path(sysconfig.get_path("include")) / "Python.h").exists(),
+}
+MISSING = [name for name, there in NEEDED.items() if not there]
 DEEPSPEED = pytest.mark.skipif(
     bool(MISSING),
-    reason=f"{' and '.join(MISSING)} not here: pip install deepspeed after torch, which compiles with g++",
+    reason=f"{' and '.join(MISSING)} not here: make install adds deepspeed where there is g++, which it compiles with",
 )
 
 
@@ -64,7 +73,7 @@ def test_accelerate_reads_every_configuration(file: Path) -> None:
     config = load_config_from_file(str(file))
     assert isinstance(config, ClusterConfig)
     assert (config.num_machines, config.num_processes) == (1, 1 if file.stem == "cpu" else 2)
-    expected = {"cpu": "NO", "cpu2": "MULTI_CPU", "multi_gpu": "MULTI_GPU", "fsdp": "FSDP"}.get(file.stem, "DEEPSPEED")
+    expected = {"cpu": "NO", "cpu2": "MULTI_GPU", "multi_gpu": "MULTI_GPU", "fsdp": "FSDP"}.get(file.stem, "DEEPSPEED")
     assert config.distributed_type == DistributedType(expected)
     assert config.use_cpu == file.stem.startswith("cpu"), "use_cpu turns DeepSpeed off"
     args = launch_command_parser().parse_args(["--config_file", str(file), "x.py"])
@@ -128,10 +137,26 @@ def test_what_the_trainer_is_told_on_a_cpu(
 @pytest.mark.parametrize(("sharded", "autocast"), [(False, False), (True, True)])
 def test_on_a_gpu_autocast_is_for_shards_alone(sharded: bool, autocast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("DS_ACCELERATOR", raising=False)  # which a machine without a GPU has set
     if sharded:
         monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
     assert launcher.arguments("bf16")["bf16"] is autocast and not launcher.arguments("fp32")["bf16"]
     assert launcher.arguments("bf16")["use_cpu"] is False
+
+
+@pytest.mark.slow
+@DEEPSPEED
+@pytest.mark.parametrize("recipe", ["sft", "dpo"])
+def test_stdout_is_the_json_alone_where_deepspeed_is_installed(
+    recipe: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is imported by TRL, and tells which accelerator it found unless it is told."""
+    monkeypatch.delenv("DS_ACCELERATOR", raising=False)
+    words = ["--trajectories", branched(tmp_path / "run", 2), "--output", tmp_path / "out", "--model", "tiny"]
+    command = [sys.executable, f"training/{recipe}.py", *words, "--roles", "refiner", "--trainer", "trl", "--json"]
+    known = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, env=known, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["policies"].keys() == {"refiner"}
 
 
 @pytest.fixture(scope="module")
@@ -142,16 +167,17 @@ def curve(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     @cache
     def of(recipe: str, name: str) -> list[float]:
         where = ("--config_file", ROOT / f"training/configs/{name}.yaml")
-        said = launch(run, tmp_path_factory.mktemp("out"), *where, recipe=recipe, also=ALSO[recipe])
+        said = launch(run, tmp_path_factory.mktemp("out"), *where, recipe=recipe.partition(" ")[0], also=ALSO[recipe])
         return list(said["policies"]["refiner"]["curve"])
 
     return of
 
 
 @pytest.mark.slow
-def test_one_and_two_processes_learn_the_same_from_pairs(curve: Callable[..., list[float]]) -> None:
-    """13 pairs in steps of eight: the last step of an epoch is filled up."""
-    one, two = curve("dpo", "cpu"), curve("dpo", "cpu2")
+@pytest.mark.parametrize("trainer", ["packed", "trl"])
+def test_one_and_two_processes_learn_the_same_from_pairs(trainer: str, curve: Callable[..., list[float]]) -> None:
+    """13 pairs in steps of eight: the last step of an epoch has five, which two processes do not share alike."""
+    one, two = curve(f"dpo {trainer}", "cpu"), curve(f"dpo {trainer}", "cpu2")
     assert len(one) == 4 and one == pytest.approx(two, abs=1e-4)
     assert one[-1] < one[0] - 0.01
 
@@ -160,14 +186,14 @@ def test_one_and_two_processes_learn_the_same_from_pairs(curve: Callable[..., li
 @DEEPSPEED
 def test_deepspeed_learns_the_same_from_pairs(curve: Callable[..., list[float]]) -> None:
     """ZeRO-2 in two processes on the CPU. The first time, an operator is compiled for half a minute."""
-    assert curve("dpo", "zero2_cpu") == pytest.approx(curve("dpo", "cpu"), abs=1e-4)
+    assert curve("dpo trl", "zero2_cpu") == pytest.approx(curve("dpo trl", "cpu"), abs=1e-4)
 
 
 @pytest.mark.slow
 @DEEPSPEED
 def test_deepspeed_takes_the_first_step_of_rows_alike(curve: Callable[..., list[float]]) -> None:
     """Of the later ones TRL makes other steps: 13 rows in two processes are filled up by some of them again."""
-    alone, shards = curve("sft", "cpu"), curve("sft", "zero2_cpu")
+    alone, shards = curve("sft trl", "cpu"), curve("sft trl", "zero2_cpu")
     assert len(alone) == len(shards) and alone[0] == pytest.approx(shards[0], abs=1e-4)
 
 

@@ -211,7 +211,8 @@ def test_what_cannot_be_used_is_refused_in_one_line(
 
 
 def launched(run: Path, output: Path, processes: int, *more: str, fault: str = "") -> subprocess.CompletedProcess[str]:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *(["--multi_gpu"] if processes > 1 else ["--cpu"])]
+    launch += ["--num_processes", str(processes)]
     options = ["--trajectories", str(run), "--output", str(output), "--model", "tiny", "--rank", "4", "--json", *more]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", VARIABLE: fault}
     return subprocess.run(

@@ -6,7 +6,7 @@ sampled from a distribution that was cut (top-k, top-p, a grammar), has no log-p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -106,30 +106,6 @@ def batch_of(
             if reward is not None:
                 paths.append(Path(tuple(places[key] for key in leaf.taken if key in places), reward))
     return Batch(tuple(found), tuple(paths), left_out)
-
-
-def merged(batches: Iterable[Batch]) -> Batch:
-    """One batch of several processes', in an order that does not depend on how trees were dealt to them.
-
-    >>> merged([Batch((), (), 1), Batch((), (), 2)]).left_out
-    3
-    """
-    found: list[tuple[str, Key, Experience]] = []
-    paths: list[tuple[tuple[tuple[str, Key], ...], float]] = []
-    left_out = 0
-    for batch in batches:
-        names = [(each.row.run, each.row.key) for each in batch.experiences]
-        found += [(*name, each) for name, each in zip(names, batch.experiences, strict=True)]
-        paths += [(tuple(names[place] for place in path.places), path.reward) for path in batch.paths]
-        left_out += batch.left_out
-    found.sort(key=lambda each: each[:2])
-    places = {(run, key): place for place, (run, key, _) in enumerate(found)}
-    ordered = sorted(paths)
-    return Batch(
-        tuple(each for _, _, each in found),
-        tuple(Path(tuple(places[name] for name in names), reward) for names, reward in ordered),
-        left_out,
-    )
 
 
 def with_advantages(batch: Batch, advantages: Sequence[float | None]) -> Batch:

@@ -19,22 +19,27 @@ from math import exp, expm1, inf
 from pathlib import Path
 from random import Random
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
+from torch import Tensor
 
 from orchestra.errors import BadData
 from orchestra.learning.quiet import quiet
+from orchestra.learning.rl.clam import AgentModel
 from orchestra.learning.rl.critic import Head
 from orchestra.learning.rl.estimates import estimated
 from orchestra.learning.rl.experience import Batch, Experience
 from orchestra.learning.rl.normalise import Share, weights
 from orchestra.learning.rl.policies import CRITIC, Policies
 from orchestra.learning.rl.processes import stage
-from orchestra.learning.rl.reading import Numbers, Reader, flat
+from orchestra.learning.rl.reading import Numbers, Reader, flat, rows_of
 from orchestra.learning.rl.settings import Update
 from orchestra.learning.rl.stepping import Optimisers, Part, Step
 from orchestra.learning.rl.surrogate import BOUND, importance, policy_loss, value_loss
+
+PARTNERS: Final = "clam."
+"""Begins the names of what CLAM keeps."""
 
 
 @dataclass(slots=True)
@@ -88,7 +93,9 @@ class Learner:
         with quiet():
             self.policies = Policies(base, names, settings, starts or {}, critic=critic)
             self.policies.model.to(accelerator.device).train()
-            head = Head(self.policies.model.config.hidden_size, seed=settings.seed) if critic else None
+            size = self.policies.model.config.hidden_size
+            head = Head(size, settings.clam, seed=settings.seed) if critic else None
+            self.partners = AgentModel(size, settings.clam, seed=settings.seed) if settings.clam else None
             self.reader = Reader(accelerator, self.policies, temperature, head)
         trained = {name: dict(self.policies.parameters(name)) for name in names}
         if head is not None:
@@ -111,18 +118,46 @@ class Learner:
             self._improved(batch, advantages, step, figures)
         return figures
 
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What a checkpoint keeps: parameters by name, and the optimisers' moments of those that were ever stepped."""
+        parameters, moments = self.optimisers.state()
+        partners = self.partners.state_dict() if self.partners is not None else {}
+        return {**parameters, **{f"{PARTNERS}{name}": each for name, each in partners.items()}}, moments
+
+    def restore(self, parameters: Mapping[str, Tensor], moments: Mapping[str, Tensor]) -> None:
+        """The inverse of `state`."""
+        self.optimisers.restore(parameters, moments)
+        if self.partners is not None:
+            own = {name.removeprefix(PARTNERS): each for name, each in parameters.items() if name.startswith(PARTNERS)}
+            self.partners.load_state_dict(own)
+
+    def _features(self, experiences: Sequence[Experience]) -> Tensor | None:
+        """(R, F): whom each experience's agent plays with, by its own prompts; the longest of an agent's in a tree, of
+        equal ones the first, is what the model learns from."""
+        if self.partners is None:
+            return None
+        seen = self.reader.observations(experiences)
+        longest: dict[tuple[str, str], int] = {}
+        for place, each in enumerate(experiences):
+            best = longest.setdefault((each.row.run, each.agent), place)
+            if len(each.row.input_ids) - each.tokens > len(experiences[best].row.input_ids) - experiences[best].tokens:
+                longest[each.row.run, each.agent] = place
+        self.partners.update([seen[place] for place in longest.values()])
+        return self.partners.embed(seen).to(self.accelerator.device)
+
     def _appraised(self, batch: Batch, step: int, figures: Figures) -> Sequence[Sequence[float]]:
         """The critic's advantages, before it learns from what was earned."""
         settings, experiences = self.settings, batch.experiences
         level: Literal["action", "token"] = "action" if settings.critic == "action" else "token"
-        values = self.reader.values(experiences)
+        features = self._features(experiences)
+        values = self.reader.values(experiences, features)
         found = estimated(batch, values, level, settings.gamma, settings.decay)
         figures.explained = found.explained
         first = level == "action"
         lost = []
         for part in self._parts(experiences, sorted(found.returns), step, CRITIC):
             total = sum(1 if first else experiences[place].tokens for place in part)
-            parts = self._critic_parts(experiences, part, values, found.returns, total, first=first)
+            parts = self._critic_parts(experiences, part, values, found.returns, features, total, first=first)
             lost.append(
                 self.optimisers.step(CRITIC, parts, self.accelerator, where=_where(experiences, part, step)).loss
             )
@@ -130,15 +165,16 @@ class Learner:
         return found.advantages
 
     def _critic_parts(
-        self, experiences: Sequence[Experience], places: Sequence[int], values: Numbers, returns: Numbers, total: int,
-        *, first: bool,
+        self, experiences: Sequence[Experience], places: Sequence[int], values: Numbers, returns: Numbers,
+        features: Tensor | None, total: int, *, first: bool,
     ) -> Iterator[Part]:  # fmt: skip
         """Every decision counts alike, by the state before its first token, or every token."""
         self.policies.use(CRITIC)
         for pack, members in self.reader.packed(experiences, places):
             counted = [not first or k == 0 for place in members for k in range(experiences[place].tokens)]
             at = torch.tensor(counted, device=pack.ids.device)
-            now = self.reader.valued(pack)[at]
+            own = None if features is None else features[members]
+            now = self.reader.valued(pack, rows_of(experiences, members, pack.ids.device), own)[at]
             old, goal = (flat(each, members, now.device)[at] for each in (values, returns))
             loss = value_loss(now, old, goal, torch.full_like(now, 1 / total), clip=self.settings.value_clip)
             yield Part(loss, torch.zeros(3, device=now.device))
@@ -155,9 +191,13 @@ class Learner:
         figures.kept = len(places)
         if not places:
             return
-        old = self.reader.logprobs(experiences, places)
+        spoken = [place for place, each in enumerate(experiences) if each.row.policy in turn]
+        old: dict[int, list[float]] = {}
+        if settings.order == "sequential":  # also of rows without an advantage: their policies move too
+            old = self.reader.logprobs(experiences, spoken)
+        elif settings.minibatches > 1:  # else the first pass meets every row as it was, and reads these on its way
+            old = self.reader.logprobs(experiences, places)
         reference = self.reader.logprobs(experiences, places, reference=True) if settings.kl else {}
-        _compare(experiences, old, reference, figures)
         factors, ratios, taken = dict.fromkeys(places, 1.0), dict[int, float](), list[Step]()
         for name in turn:
             own = [place for place in places if experiences[place].row.policy == name]
@@ -166,15 +206,18 @@ class Learner:
             if steps and not steps[-1].taken:
                 figures.stopped.append(name)
             taken += steps
+            old = self.reader.everyones(old)
             if settings.order == "sequential" and name != turn[-1]:
-                now = self.reader.logprobs(experiences, own)
-                ratios |= {place: _ratio(now[place], old[place]) for place in own}
+                changed = [place for place in spoken if experiences[place].row.policy == name]
+                now = self.reader.logprobs(experiences, changed)
+                ratios |= {place: _ratio(now[place], old[place]) for place in changed}
                 factors = corrections(batch, ratios, factors)
+        _compare(experiences, old, reference, figures)
         _summed(taken, figures)
 
     def _passes(
-        self, name: str, experiences: Sequence[Experience], places: Sequence[int], advantages: Numbers, old: Numbers,
-        reference: Numbers, step: int,
+        self, name: str, experiences: Sequence[Experience], places: Sequence[int], advantages: Numbers,
+        old: dict[int, list[float]], reference: Numbers, step: int,
     ) -> list[Step]:  # fmt: skip
         """The optimiser steps of one policy; the last was not taken where its KL was too high."""
         shares = [Share(each.row.run, each.agent, each.tokens, each.mass) for each in experiences]
@@ -198,16 +241,19 @@ class Learner:
         return taken
 
     def _policy_parts(
-        self, name: str, experiences: Sequence[Experience], places: Sequence[int], advantages: Numbers, old: Numbers,
-        reference: Numbers, weight: Sequence[float],
+        self, name: str, experiences: Sequence[Experience], places: Sequence[int], advantages: Numbers,
+        old: dict[int, list[float]], reference: Numbers, weight: Sequence[float],
     ) -> Iterator[Part]:  # fmt: skip
+        """`old` gets the numbers of rows that it lacks, as they are met."""
         settings = self.settings
         self.policies.use(name)
         sampled = {place: experiences[place].logprobs for place in places}
         for pack, members in self.reader.packed(experiences, places):
             now = self.reader.scored(pack)
-            counts = torch.tensor([experiences[place].tokens for place in members])
-            rows = torch.repeat_interleave(torch.arange(len(members)), counts).to(now.device)
+            rows = rows_of(experiences, members, now.device)
+            if members[0] not in old:
+                numbers = iter(now.detach().tolist())
+                old |= {place: [next(numbers) for _ in range(experiences[place].tokens)] for place in members}
             before = flat(old, members, now.device)
             terms = policy_loss(
                 now,
@@ -240,7 +286,7 @@ class Learner:
             Random(f"{self.settings.seed}/{step}/{number}/{name}").shuffle(runs)
             cuts = [len(runs) * cut // max(count, 1) for cut in range(count + 1)]
             for start, stop in pairwise(cuts):
-                parts.append([place for run in runs[start:stop] for place in trees[run]])
+                parts.append(sorted(place for run in runs[start:stop] for place in trees[run]))
         return parts
 
     def _turn(self, step: int) -> Sequence[str]:

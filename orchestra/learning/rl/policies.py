@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch.nn import Parameter
 from transformers import AutoModelForCausalLM
@@ -104,7 +105,7 @@ class Policies:
                 model.load_adapter(str(start), adapter_name=key, is_trainable=True)
                 return self._kept(model)
             return self._kept(PeftModel.from_pretrained(model, start, adapter_name=key, is_trainable=True))
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, SafetensorError) as error:
             raise BadData(
                 f"expected an adapter of this base, got another in {start}: {' '.join(str(error).split())[:200]}; "
                 "fix: --init or --model"

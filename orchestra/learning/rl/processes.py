@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import Any
 
 from accelerate import Accelerator  # type: ignore[import-untyped]
@@ -22,16 +24,17 @@ def accelerator(update: Update) -> Any:
         raise BadInput("expected whole weights on each process, got FSDP; fix: training/configs/zero2.yaml")
     told = launcher.arguments(update.precision)
     handlers = [InitProcessGroupKwargs(backend=told["ddp_backend"])] if told["ddp_backend"] else []
-    found = Accelerator(
-        mixed_precision="no",
-        cpu=told["use_cpu"],
-        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # a configuration may say "auto"
-        kwargs_handlers=handlers,
-    )
+    with redirect_stdout(sys.stderr):  # DeepSpeed tells what it has compiled; stdout is the caller's
+        found = Accelerator(
+            mixed_precision="no",
+            cpu=told["use_cpu"],
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # a configuration may say "auto"
+            kwargs_handlers=handlers,
+        )
     plugin = found.deepspeed_plugin
     if plugin is not None and (stage(found) not in (1, 2) or plugin.offload_optimizer_device not in (None, "none")):
         raise BadInput(
-            f"expected ZeRO-1 or ZeRO-2 without offloading, got ZeRO-{stage(found)} and offloading to "
+            f"expected ZeRO-1 or ZeRO-2 and nothing offloaded, got ZeRO-{stage(found)}, optimiser offloaded to "
             f"{plugin.offload_optimizer_device}; fix: training/configs/zero2.yaml"
         )
     return found

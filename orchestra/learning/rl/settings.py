@@ -62,6 +62,8 @@ class Update:
     decay: float = 0.95
     """Lambda of generalised advantage estimation."""
     value_clip: float = 0.2
+    clam: int = 0
+    """Size of an embedding of whom an agent plays with, learnt from its own prompts (CLAM), for the critic; 0: none."""
     warmup: int = 0
     """First steps in which the critic alone learns."""
     clip: float = 1.0
@@ -73,7 +75,7 @@ class Update:
     def __post_init__(self) -> None:
         for name in ("lr", "rank", "epochs", "minibatches", "critic_lr", "every", "clip", "value_clip"):
             _above(name, getattr(self, name))
-        for name in ("low", "high", "dual", "importance", "kl", "kl_stop", "warmup"):
+        for name in ("low", "high", "dual", "importance", "kl", "kl_stop", "warmup", "clam"):
             value = getattr(self, name)
             if not (isfinite(value) and value >= 0):
                 raise BadInput(f"expected --{name.replace('_', '-')} >= 0, got {value!r}")
@@ -92,8 +94,9 @@ class Update:
                 f"--ratio action and --normalise {self.normalise} exclude each other: an action would count once "
                 "for each of its tokens; fix: --normalise sequence"
             )
-        if self.warmup and self.critic == "none":
-            raise BadInput("--warmup is of a critic, and there is none; fix: --critic action")
+        for name in ("warmup", "clam"):
+            if getattr(self, name) and self.critic == "none":
+                raise BadInput(f"--{name} is of a critic, and there is none; fix: training/ppo.py")
 
 
 def _above(name: str, value: float) -> None:

@@ -17,8 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from orchestra.errors import missing_extra
-from orchestra.learning.fitting import MOMENTS, add_up
+from orchestra.learning.loop import add_up
+
+AVERAGES = ("exp_avg", "exp_avg_sq")
+"""What AdamW keeps for each number; of its steps DeepSpeed counts one for all parameters of a shard."""
 
 
 class Plane(nn.Module):
@@ -33,14 +35,12 @@ class Plane(nn.Module):
 
 
 class Sharded:
-    """AdamW over parameters by name. Every method but the first is called by all processes together."""
+    """AdamW over parameters by name, of which each process holds all; made and called by all processes together."""
 
     def __init__(self, parameters: Mapping[str, Parameter], rate: float, clip: float, stage: int) -> None:
-        """Raises Unavailable where DeepSpeed is not installed."""
-        try:
-            import deepspeed  # noqa: PLC0415  (an optional library, and seconds to load)
-        except ImportError:
-            raise missing_extra("deepspeed", "ZeRO") from None
+        # An optional library, which takes seconds to load; without it accelerate has started nothing.
+        import deepspeed  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
+
         self.parameters, own = dict(parameters), list(parameters.values())
         self._adam = torch.optim.AdamW(own, lr=rate, weight_decay=0.0, fused=True)
         size = sum(each.numel() for each in own)
@@ -59,28 +59,25 @@ class Sharded:
         )[0]
 
     def step(self, gradients: Sequence[Tensor], accelerator: Any, *, take: bool) -> float:
-        """As `stepping.Whole.step`."""
+        """As `stepping.Optimiser.step`."""
         if take:
             return self._stepped([each * accelerator.num_processes for each in gradients])  # DeepSpeed takes the mean
         add_up(accelerator, gradients)
         return float(torch.nn.utils.get_total_norm(gradients))
 
     def moments(self) -> dict[str, Tensor]:
-        """As `stepping.Whole.moments`."""
+        """As `stepping.Optimiser.moments`."""
         if not self._adam.state:
             return {}
         (shard,) = self._adam.state.values()
         found = {f"{name}/step": shard["step"].clone() for name in self.parameters}
         for name, each in self.parameters.items():
-            found |= {
-                f"{name}/{moment}": self._whole.safe_get_full_optimizer_state(each, moment)
-                for moment in MOMENTS
-                if moment != "step"
-            }
+            for moment in AVERAGES:
+                found[f"{name}/{moment}"] = self._whole.safe_get_full_optimizer_state(each, moment)
         return found
 
     def restore(self, parameters: Mapping[str, Tensor], moments: Mapping[str, Tensor]) -> None:
-        """As `stepping.Whole.restore`."""
+        """As `stepping.Optimiser.restore`."""
         for name, each in self.parameters.items():
             with torch.no_grad():
                 each.copy_(parameters[name])
@@ -90,11 +87,9 @@ class Sharded:
             (shard,) = self._adam.state.values()
             for name, each in self.parameters.items():
                 shard["step"].copy_(moments[f"{name}/step"])
-                for moment in MOMENTS:
-                    if moment != "step":
-                        self._whole.safe_set_full_optimizer_state(
-                            each, moments[f"{name}/{moment}"].to(each.device), moment
-                        )
+                for moment in AVERAGES:
+                    value = moments[f"{name}/{moment}"].to(each.device)
+                    self._whole.safe_set_full_optimizer_state(each, value, moment)
 
     def _stepped(self, gradients: Sequence[Tensor]) -> float:
         """The norm of what all processes handed in; inf, and nothing is stepped, where it is not finite."""

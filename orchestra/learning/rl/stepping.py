@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from orchestra.errors import RunFailed
-from orchestra.learning.fitting import MOMENTS, add_up
+from orchestra.learning.loop import MOMENTS, add_up
 from orchestra.learning.rl.sharding import Sharded
 
 

@@ -9,10 +9,11 @@ from random import Random
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator  # type: ignore[import-untyped]
 from torch import Tensor
 
-from orchestra.learning.rl.experience import Batch, Experience, Path as Leaf
+from orchestra.learning.rl.experience import Batch, Experience
+from orchestra.learning.rl.experience import Path as Leaf
 from orchestra.learning.rl.learner import Learner
 from orchestra.learning.rl.normalise import Share, weights
 from orchestra.learning.rl.policies import CRITIC
@@ -51,8 +52,8 @@ def experience(
 
 
 def batch(seed: int = 0, trees: int = 3) -> Batch:
-    """Trees of two draws of the solver, each followed by two of the judge: ragged, with shared beginnings, forced tokens,
-    and advantages of which some are 0 or not there."""
+    """Trees of two draws of the solver, each followed by two of the judge: ragged, with shared beginnings, forced
+    tokens, and advantages of which some are 0 or not there."""
     random, found, paths = Random(seed), list[Experience](), list[Leaf]()
     common = [random.randrange(60, 90) for _ in range(5)]
 
@@ -69,11 +70,11 @@ def batch(seed: int = 0, trees: int = 3) -> Batch:
             for other in range(2):
                 judged = words(4)
                 mask = [1, *(random.randrange(2) for _ in judged[1:])]
-                worth = random.choice((None, 0.0, -1.0, 1.5))
+                judged_worth = random.choice((None, 0.0, -1.0, 1.5))
                 name = f"j{draw}{other}"
                 read = [*asked, *said, 61]
                 found.append(
-                    experience(read, judged, JUDGE, run=run, name=name, advantage=worth, mask=mask, mass=0.25)
+                    experience(read, judged, JUDGE, run=run, name=name, advantage=judged_worth, mask=mask, mass=0.25)
                 )
                 paths.append(Leaf((place, len(found) - 1), float(random.randrange(2))))
     return Batch(tuple(found), tuple(paths))
@@ -159,7 +160,7 @@ def reinforce(made: Learner, experiences: Sequence[Experience], how: str = "roll
             value.grad = torch.zeros_like(value)
         for each, weight in zip(experiences, weights(shares, how, longest=made.longest), strict=True):  # type: ignore[arg-type]
             if each.row.policy == name:
-                (-weight * (each.advantage or 0.0) * said_alone(made, each).sum()).backward()
+                (-weight * (each.advantage or 0.0) * said_alone(made, each).sum()).backward()  # type: ignore[no-untyped-call]
         found[name] = gradient(made, name)
     return found
 

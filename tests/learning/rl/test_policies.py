@@ -34,7 +34,10 @@ from tests.learning.rl.batches import (
     told,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+]
 
 
 def saved(made: Learner, name: str, folder: Path) -> Path:
@@ -168,7 +171,7 @@ def test_eleven_policies_are_told_apart(tiny: Path) -> None:
 
 def test_starts_that_do_not_fit_are_refused_in_one_line(tiny: Path, tmp_path: Path) -> None:
     good = saved(learner(tiny), SOLVER, tmp_path / "good")
-    with pytest.raises(BadInput, match="expected an adapter to go on from, got none in .*; fix: --init"):
+    with pytest.raises(BadInput, match=r"expected an adapter to go on from, got none in .*; fix: --init"):
         Policies(tiny, NAMES, UPDATE, {JUDGE: tmp_path})
     for kind, place in (("rank", 0), ("torn", 0), ("rank", 1), ("torn", 1)):
         folder = tmp_path / f"{kind}{place}"
@@ -177,6 +180,8 @@ def test_starts_that_do_not_fit_are_refused_in_one_line(tiny: Path, tmp_path: Pa
         (folder / "adapter_config.json").write_text(json.dumps({**config, "r": 8} if kind == "rank" else config))
         whole = (good / "adapter_model.safetensors").read_bytes()
         (folder / "adapter_model.safetensors").write_bytes(whole if kind == "rank" else b"\x80\x04 a pickle")
-        with pytest.raises(BadData, match=r"expected an adapter of this base, got another in .*; fix: --init") as caught:
+        with pytest.raises(
+            BadData, match=r"expected an adapter of this base, got another in .*; fix: --init"
+        ) as caught:
             Policies(tiny, NAMES, UPDATE, {NAMES[place]: folder})
         assert "\n" not in str(caught.value)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestra.learning.row import IGNORED
 from orchestra.learning.rl import reading
 from orchestra.learning.rl.reading import flat
+from orchestra.learning.row import IGNORED
 from tests.learning.rl.batches import CRITIC, JUDGE, SOLVER, UPDATE, batch, learner, said_alone
 
 pytestmark = pytest.mark.usefixtures("one_thread")
