@@ -42,6 +42,7 @@ from orchestra.learning.adapters import base_digest, bind
 from orchestra.learning.publishing import publish
 from orchestra.learning.rl.experience import Batch, batch_of
 from orchestra.learning.rl.settings import CHOICES, Update
+from orchestra.learning.settings import CHOICES as SETTINGS
 from orchestra.models import names
 from orchestra.models.model import Model
 from orchestra.models.progress import Report
@@ -55,7 +56,9 @@ STEPS: Final = "steps.jsonl"
 """In the output: figures of each step, a JSON object a line."""
 CRITICS: Final = ("critic_lr", "gamma", "decay", "value_clip", "warmup", "clam")
 """Settings that mean something beside a critic alone."""
-INDIFFERENT: Final = ("json", "output", "steps")
+CURVES: Final = ".runs"
+"""In the output: what `--report-to` writes."""
+INDIFFERENT: Final = ("json", "output", "steps", "report_to")
 """Options that leave a step as it is."""
 
 
@@ -105,7 +108,8 @@ class Reinforcement:
         self.parents = {
             policy: recipe.parents(found.get(policy), options.model, self.weights) for policy in self.learning
         }
-        self.accelerator = accelerator(update)
+        self.accelerator = accelerator(update, options.report_to, self.output / CURVES)
+        self.accelerator.init_trackers("steps")
         self.learner = Learner(
             self.accelerator,
             base,
@@ -151,6 +155,8 @@ class Reinforcement:
                 figures |= {"rollout_s": round(drawn - began, 2), "update_s": round(done - drawn, 2)}
                 self._keep({**figures, "baselines": self.baselines.plain()})
                 self.report(f"{self.name}: reward {figures['reward']:.3f}", step + 1, self.options.steps)
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
         return self.result()
 
     def result(self) -> dict[str, Any]:
@@ -236,6 +242,8 @@ class Reinforcement:
     def _keep(self, figures: dict[str, Any]) -> None:
         """Ends a step: a checkpoint, then the version that follows from it."""
         self.curve.append(figures)
+        numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float))}
+        self.accelerator.log(numbers, step=len(self.curve))
         parameters, moments = self.learner.state()
         if self.accelerator.is_main_process:
             from orchestra.learning.checkpoints import Checkpoint, save  # noqa: PLC0415  (loads torch)
@@ -382,6 +390,7 @@ def common(parser: recipe.Parser, branch: str = "4,2,1") -> None:
     add("--horizon", default="3", metavar="N|N,N,...", help="rounds of a talking team, stage by stage (default 3)")
     add("--horizon-every", type=int, default=10, metavar="STEPS", help="of a stage (default 10)")
     add("--stale", type=int, choices=(0, 1), default=0, help="1: the next trees are drawn while a step is taken")
+    add("--report-to", choices=SETTINGS["report_to"], default="none", help="where each step's figures go too")
     add("--json", action="store_true", help="print one JSON object on stdout; progress goes to stderr")
 
 

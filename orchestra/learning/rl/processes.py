@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.utils import (  # type: ignore[import-untyped]
     GradientAccumulationPlugin,
     InitProcessGroupKwargs,
+    is_tensorboard_available,
     parse_flag_from_env,
 )
 
-from orchestra.errors import BadInput
+from orchestra.errors import BadInput, missing_extra
 from orchestra.learning import launcher
 from orchestra.learning.rl.settings import Update
+from orchestra.learning.settings import Tracker
 
 
-def accelerator(update: Update) -> Any:
-    """Raises BadInput where weights would be cut into shards, or anything be moved away."""
+def accelerator(update: Update, tracker: Tracker = "none", curves: Path | None = None) -> Any:
+    """`tracker` writes into `curves`. Raises BadInput where weights would be cut into shards or moved away,
+    Unavailable for a tracker that is not installed."""
+    if tracker != "none" and not is_tensorboard_available():
+        raise missing_extra("track", tracker)
     if parse_flag_from_env("ACCELERATE_USE_FSDP"):
         raise BadInput("expected whole weights on each process, got FSDP; fix: training/configs/zero2.yaml")
     told = launcher.arguments(update.precision)
@@ -30,6 +36,8 @@ def accelerator(update: Update) -> Any:
             cpu=told["use_cpu"],
             gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # a configuration may say "auto"
             kwargs_handlers=handlers,
+            log_with=None if tracker == "none" else tracker,
+            project_dir=curves,
         )
     plugin = found.deepspeed_plugin
     if plugin is not None and (stage(found) not in (1, 2) or plugin.offload_optimizer_device not in (None, "none")):
