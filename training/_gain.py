@@ -13,20 +13,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from orchestra.errors import BadInput
+from orchestra.errors import BadInput, UnknownName
 from orchestra.evaluation.gate import LEVEL, better
 from orchestra.evaluation.outcome import against
 from orchestra.evaluation.result import Result
 from orchestra.learning import recipe
 from orchestra.models.progress import Report
-from orchestra.training import _loop, _options, _report
+from orchestra.training import _loop, _options, _reinforce, _report
 from orchestra.training._loop import Loop, Tasks
 from orchestra.training._stages import Stages
 from orchestra.training._team import CHAIN
 
 START, TRAINED, CONTROL = "start", "trained", "control"
+OURS: Final = frozenset(
+    f"--{name}"
+    for name in (
+        "output", "benchmark", "level", "team", "shots", "system", "max-tokens", "temperature", "model", "init",
+        "steps", "tasks", "seed", "horizon", "json",
+    )
+)  # fmt: skip
+"""Options of a training that the loop gives it: they say what is measured too."""
 
 
 class Gain(Stages):
@@ -35,6 +43,9 @@ class Gain(Stages):
     def __init__(self, loop: Loop, options: Namespace, tasks: Tasks) -> None:
         super().__init__(loop, options, tasks)
         self.start = str(options.init.resolve()) if options.init else ""
+        self.draws = _reinforce.draws(options.branch, options.usual_branch, self.cast.policies)
+        if getattr(options, "main", None) not in (None, *self.cast.policies):
+            raise UnknownName("--main", options.main, self.cast.policies)
 
     def fitted(self, name: str, trainer: str, words: Sequence[str]) -> dict[str, Any]:
         """A training from the start; its figures."""
@@ -42,7 +53,7 @@ class Gain(Stages):
         given = ["--output", str(self.loop.adapters(name)), "--benchmark", o.benchmark, "--level", str(o.level)]
         given += ["--team", o.team, "--shots", str(o.shots), "--system", o.system, "--max-tokens", str(o.max_tokens)]
         given += ["--temperature", str(o.temperature), "--steps", str(o.steps), "--tasks", str(o.items)]
-        given += ["--branch", o.branch, "--horizon", str(o.turns)]
+        given += ["--branch", ",".join(map(str, self.draws.values())), "--horizon", str(o.turns)]
         given += ["--init", self.start] if self.start else []
         return self.loop.fitted(f"train {name}", trainer, *given, *words)
 
@@ -103,12 +114,8 @@ def parser_of(name: str, trainer: str, description: str, branch: str) -> recipe.
     add("--team", choices=("chain", "talk", "solo"), default="chain", help="who learns (default chain)")
     add("--turns", type=int, default=3, help="of each who talks, at most (default 3)")
     add("--steps", type=int, default=20, help="of reinforcement, with --items tasks each (default 20)")
-    add(
-        "--branch",
-        default=branch,
-        metavar="N|N,N,...",
-        help=f"draws of each state, or of each policy's (default {branch})",
-    )
+    add("--branch", metavar="N|N,N,...", help=f"draws of each state, or of each policy's (default {branch})")
+    parser.set_defaults(usual_branch=branch)
     add("--against", default="", metavar="WORDS", help=f"train a control too, with these more options of {trainer}.py")
     add("--swap", action="store_true", help="also measure the team with the adapters of two roles exchanged")
     add("--gate-level", type=float, default=LEVEL, help=f"p below which the gate lets through (default {LEVEL})")
@@ -117,8 +124,15 @@ def parser_of(name: str, trainer: str, description: str, branch: str) -> recipe.
 
 
 def checked(options: Namespace) -> Namespace:
-    """Raises BadInput for counts below 1, or roles to exchange where there is one."""
+    """Raises BadInput for counts below 1, roles to exchange where there is one, or words that would train another team
+    than is measured."""
     _options.check(options, "steps", "turns")
+    given = " ".join(getattr(options, name, "") for name in ("grpo", "ppo", "against"))
+    for word in _options.words(given):
+        if word.partition("=")[0] in OURS:
+            raise BadInput(
+                f"expected {word} of the loop itself, since it is of what is measured too; fix: drop the quotes"
+            )
     if options.swap and options.team != "chain":
         raise BadInput(f"expected --team chain ({', '.join(CHAIN)}) for --swap, got {options.team}; fix: drop --swap")
     return options

@@ -33,7 +33,7 @@ from orchestra.credit import (
     per_agent,
     per_call,
 )
-from orchestra.digest import digest
+from orchestra.digest import canonical, digest
 from orchestra.errors import BadData, BadInput, UnknownName
 from orchestra.evaluation.benchmark import Benchmark
 from orchestra.evaluation.rewards import OWN, TASK, VERDICT, earned, rule
@@ -98,7 +98,8 @@ class Reinforcement:
         if options.main is not None and options.main not in self.policies:
             raise UnknownName("--main", options.main, self.policies)
         self.learning = tuple(options.learn or self.policies)
-        self.draws = draws(options.branch, self.policies)
+        self.draws = draws(options.branch, options.usual_branch, self.policies)
+        compared(self.draws, self.learning, options, update)
         base = names.folder(options.model, report)
         self.weights = base_digest(base)
         found = bind(options.init) if options.init else {}
@@ -127,7 +128,7 @@ class Reinforcement:
     @property
     def facts(self) -> dict[str, Any]:
         """What two runs must share for one to go on where the other stopped."""
-        given = {name: str(value) for name, value in vars(self.options).items() if name not in INDIFFERENT}
+        given = self._given()
         return {
             "recipe": self.name,
             "base": self.weights,
@@ -135,15 +136,24 @@ class Reinforcement:
             **given,
         }
 
+    def _given(self) -> dict[str, Any]:
+        """The options that make a step what it is, as text."""
+        return {name: str(value) for name, value in vars(self.options).items() if name not in INDIFFERENT}
+
     def run(self) -> dict[str, Any]:
-        """All steps; what the recipe prints."""
+        """All steps; what the recipe prints. Raises BadInput where another process of another run has the output."""
+        from orchestra.learning.loop import alone  # noqa: PLC0415  (loads torch)
+
+        with alone(self.output / CHECKPOINTS if self.accelerator.is_main_process else None):
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         self._resume()
         ahead: Future[Any] | None = None
         with ThreadPoolExecutor(1) as beside:
             for step in range(len(self.curve), self.options.steps):
                 began = time.monotonic()
-                own = ahead.result() if ahead is not None else self._draw(step)
-                trees = _rollouts.gathered(own)
+                trees = _rollouts.gathered(ahead.result if ahead is not None else partial(self._draw, step))
                 drawn = time.monotonic()
                 ahead = None
                 if self.options.stale and step + 1 < self.options.steps:
@@ -157,6 +167,9 @@ class Reinforcement:
                 self.report(f"{self.name}: reward {figures['reward']:.3f}", step + 1, self.options.steps)
         for tracker in self.accelerator.trackers:
             tracker.finish()
+        if self.options.init and self.accelerator.is_main_process:  # so that one folder binds the team that was trained
+            recipe.carry(self.options.init, self.output, self.learning)
+        self.accelerator.wait_for_everyone()
         return self.result()
 
     def result(self) -> dict[str, Any]:
@@ -201,6 +214,7 @@ class Reinforcement:
             draws=self.draws,
             seed=self.options.seed,
             step=step,
+            progress=None if self.options.stale else partial(self.report, f"step {step + 1}: draw"),
         )
 
     def _experience(self, trees: Sequence[Trajectory]) -> tuple[Batch, dict[str, Any]]:
@@ -208,13 +222,15 @@ class Reinforcement:
         options = self.options
         scored = earned(trees, self.benchmark, options.rule)
         local = self._local()
+        critic = self.update.critic != "none"
         tables = list(self._credit(local)(scored))
         mass = [masses(tree) for tree in trees]
-        if self.update.critic == "none" and options.per_agent:
+        if not critic and options.per_agent:
             tables = per_agent(trees, tables)
-        if self.update.critic == "none" and options.per_call:
+        if not critic and options.per_call:
             mass = [per_call(tree, each) for tree, each in zip(trees, mass, strict=True)]
-        paid = [{k: row.value or 0.0 for k, row in table.rows.items()} for table in local(scored)] if local else None
+        pay = local(scored) if local and critic else []
+        paid = [{key: row.value or 0.0 for key, row in table.rows.items()} for table in pay] or None
         batch = batch_of(scored, tables, mass, self.learning, local=paid)
         return batch, _earned(scored, batch)
 
@@ -267,8 +283,8 @@ class Reinforcement:
                     policy,
                     partial(self.learner.policies.save, policy, base_name=self.options.model),
                     base_digest=self.weights,
-                    data_digest=digest(self.output.name, str(step)),
-                    config={"recipe": self.name, "model": self.options.model, "step": step, **asdict(self.update)},
+                    data_digest=digest(canonical(self.facts), str(step)),
+                    config={**self._given(), "recipe": self.name, "step": step, **asdict(self.update)},
                     metrics=metrics,
                     parents=tuple(self.parents[policy]),
                 )
@@ -327,22 +343,44 @@ def horizons(given: str) -> list[int]:
     return found
 
 
-def draws(given: str, policies: Sequence[str]) -> dict[str, int]:
-    """Role -> draws of each of its states, of --branch: one number for all, or one a role.
+def draws(given: str | None, usual: str, policies: Sequence[str]) -> dict[str, int]:
+    """Policy -> draws of each of its states, of --branch: one number for all, or one a policy; the `usual` ones where
+    none are given, of one policy the first.
 
-    >>> draws("4,2,1", ["generator", "verifier", "refiner"])
-    {'generator': 4, 'verifier': 2, 'refiner': 1}
+    >>> draws("4,2,1", "", ["generator", "verifier", "refiner"]), draws(None, "4,2,2", ["talker"])
+    ({'generator': 4, 'verifier': 2, 'refiner': 1}, {'talker': 4})
     """
     try:
-        numbers = [int(word) for word in given.split(",")]
+        numbers = [int(word) for word in (given or usual).split(",")]
     except ValueError:
         numbers = []
+    numbers = numbers[: len(policies)] if given is None else numbers
     numbers = numbers * len(policies) if len(numbers) == 1 else numbers
     if len(numbers) != len(policies) or min(numbers) < 1:
         raise BadInput(
             f"expected --branch of one number, or of {len(policies)} ({', '.join(policies)}), got {given!r}; fix: 4"
         )
     return dict(zip(policies, numbers, strict=True))
+
+
+def compared(draws: Mapping[str, int], learning: Sequence[str], options: Namespace, update: Update) -> None:
+    """Raises BadInput where a policy that is to learn would never have anything to learn from, or wrongly."""
+    if options.mode != "full" and len(set(draws.values())) > 1:
+        raise BadInput(f"--mode {options.mode} draws alike for all, got --branch {options.branch}; fix: one number")
+    if update.order == "sequential" and any(number > 1 for number in list(draws.values())[1:]):
+        raise BadInput(
+            "--order sequential corrects along single paths, so the first policy alone may have several draws, got "
+            f"{','.join(map(str, draws.values()))}; fix: --branch {next(iter(draws.values()))}"
+            f"{',1' * (len(draws) - 1)}, or --order joint"
+        )
+    if update.critic == "none" and options.group == "state" and options.single == "zero" and options.mode == "full":
+        alone = [policy for policy in learning if draws[policy] == 1]
+        if alone:
+            others = [policy for policy in learning if policy not in alone]
+            raise BadInput(
+                f"{', '.join(alone)} would learn nothing, since a single draw is compared with nobody; fix: --branch "
+                f"of 2 or more, --single moving{', or --learn ' + ' '.join(others) if others else ''}"
+            )
 
 
 def _earned(scored: Sequence[Scored], batch: Batch) -> dict[str, Any]:
@@ -360,7 +398,7 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def common(parser: recipe.Parser, branch: str = "4,2,1") -> None:
+def common(parser: recipe.Parser, branch: str = "4,2,2") -> None:
     """The options of every such recipe but those of the update."""
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="where versions, journals and checkpoints go")
@@ -376,12 +414,8 @@ def common(parser: recipe.Parser, branch: str = "4,2,1") -> None:
     add("--temperature", type=float, default=1.0, help="of what is learnt from (default 1)")
     add("--steps", type=int, default=20, help="of the whole run (default 20); more later go on from there")
     add("--tasks", type=int, default=16, help="of a step (default 16)")
-    add(
-        "--branch",
-        default="4,2,1",
-        metavar="N|N,N,...",
-        help="draws of each state, or of each policy's (default 4,2,1)",
-    )
+    add("--branch", metavar="N|N,N,...", help=f"draws of each state, or of each policy's (default {branch})")
+    parser.set_defaults(usual_branch=branch)
     add("--mode", choices=("full", "aligned", "best"), default="full", help="how trees grow (default full)")
     add("--rule", choices=("strict", "flexible"), default="strict", help="what counts as right (default strict)")
     add("--local", choices=("none", VERDICT, OWN), default="none",
@@ -423,7 +457,8 @@ def check(options: Namespace) -> None:
             f"expected --temperature > 0 and --shots >= 0, got {options.temperature:g} and {options.shots}; "
             "fix: --temperature 1"
         )
-    horizons(options.horizon)
+    if len(horizons(options.horizon)) > 1 and options.team != "talk":
+        raise BadInput(f"--horizon is of a team that talks, got --team {options.team}; fix: --team talk")
     update(options)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestra.digest import digest
-from orchestra.errors import BadInput
+from orchestra.errors import BadInput, OrchestraError
 from orchestra.evaluation.benchmark import Benchmark
 from orchestra.evaluation.collect import Mode, branching, trees
 from orchestra.learning.settings import processes
@@ -60,11 +60,19 @@ def draw(
     return [(place, tree) for (place, _), tree in zip(own, found, strict=True)]
 
 
-def gathered(own: Sequence[tuple[int, Trajectory]]) -> list[Trajectory]:
-    """The trees of all processes, in the order of their tasks; every process calls it."""
+def gathered(work: Callable[[], Sequence[tuple[int, Trajectory]]]) -> list[Trajectory]:
+    """The trees of all processes, in the order of their tasks; every process calls it. What failed on one process fails
+    on all, so that none waits for it and the first can tell why."""
     from accelerate.utils import gather_object  # type: ignore[import-untyped]  # noqa: PLC0415  (loads torch)
 
-    return [tree for _, tree in sorted(gather_object(list(own)), key=lambda placed: placed[0])]
+    own, failures = list[tuple[int, Trajectory]](), list[OrchestraError]()
+    try:
+        own = list(work())
+    except OrchestraError as error:
+        failures.append(error)
+    for failure in gather_object(failures):
+        raise failure
+    return [tree for _, tree in sorted(gather_object(own), key=lambda placed: placed[0])]
 
 
 def seed_of(seed: int, step: int) -> int:

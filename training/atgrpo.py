@@ -8,7 +8,8 @@
 whatever they had seen, as GRPO without trees does; "--local verdict" pays verifiers for their own verdicts besides.
 
 Differs from the paper: whole trees are grown, so that a draw is worth what came of it, where the paper goes on from one
-draw and pays each by its own words (here --grpo "--mode best --local own --alpha 0").
+draw and pays each by its own words (here --branch 4 --grpo "--mode best --local own --alpha 0", where of a verifier's
+draws the first goes on).
 """
 
 from __future__ import annotations

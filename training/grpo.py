@@ -3,8 +3,9 @@
     accelerate launch training/grpo.py --init adapters/malt-sft --output adapters/malt-grpo
 
 Each step draws trees of the team on fresh tasks with the weights as they are, backs rewards up to every decision, and
-moves each policy's adapter by its own optimiser. --group turn compares the draws of an agent's turn whatever they had
-seen, as plain GRPO does to a team: the control. --local verdict pays a verifier for its own verdict besides.
+moves each policy's adapter by its own optimiser; a policy that learns needs several draws of its states. --group turn
+compares the draws of an agent's turn whatever they had seen, as plain GRPO does to a team: the control. --local verdict
+pays a verifier for its own verdict besides.
 
 Group-relative advantages: arXiv 2402.03300; state-matched ones: AT-GRPO, arXiv 2510.11062; weights by rollout: Agent
 Lightning, arXiv 2608.17528. There is no critic; training/ppo.py has one.

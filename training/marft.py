@@ -5,7 +5,8 @@
 action   a reply is one action: its ratio is that of all its tokens, its value that of the state before it
 token    a token is one action, and the chain runs through all tokens of all agents
 
-Policies learn one after another, each corrected by what those before it changed (--ppo "--order joint": all at once).
+Policies learn one after another, each corrected by what those before it changed, along paths without branches below
+the first agent (--ppo "--order joint": all at once, on any tree).
 
 Differs from the paper: one base with an adapter more as critic, in place of a base for each agent and another for the
 critic; replies are learnt from as the ids that were sampled, never encoded again.

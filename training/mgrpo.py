@@ -6,9 +6,10 @@
     sub-agents  r = --alpha of what the team earned + what their own words earned, each call weighing 1/d in a rollout
                 with d of them; ratios by turn
 
-Differs from the paper: where calls are more or fewer than d it copies and drops some, here they share one weight, which
-has the same expected gradient and wastes nothing; a sub-agent's words are paid by the benchmark's score, and a
-verifier's by its verdict, in place of a judge.
+Differs from the paper: advantages are among the draws of one state, not among all calls of several rollouts; where
+calls are more or fewer than d it copies and drops some, here they share one weight, which has the same expected
+gradient and wastes nothing (in a chain d is 1 throughout); a sub-agent's words are paid by the benchmark's score, and
+a verifier's by its verdict, in place of a judge.
 """
 
 from __future__ import annotations

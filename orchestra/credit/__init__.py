@@ -16,7 +16,7 @@ from orchestra.credit.group_relative import group_relative
 from orchestra.credit.importance import peer_importance
 from orchestra.credit.labels import confident, label
 from orchestra.credit.leaf_mean import leaf_mean
-from orchestra.credit.mass import masses, per_call
+from orchestra.credit.mass import leaf_masses, masses, per_call
 from orchestra.credit.moving_baseline import Baselines, moving_baseline
 from orchestra.credit.nested_mean import nested_mean
 from orchestra.credit.per_agent import per_agent
@@ -35,6 +35,7 @@ __all__ = [
     "confident",
     "group_relative",
     "label",
+    "leaf_masses",
     "leaf_mean",
     "masses",
     "moving_baseline",

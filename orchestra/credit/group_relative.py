@@ -26,6 +26,7 @@ from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple, get_args
 
 from orchestra.credit.credit import Annotation, Credit, Scored, Table
+from orchestra.credit.labels import ROUNDING
 from orchestra.credit.moving_baseline import Baselines
 from orchestra.credit.trie import backed_up, check
 from orchestra.digest import canonical
@@ -105,7 +106,7 @@ def relative(values: Sequence[float], scale: Scale = "none") -> list[float]:
     ([0.5, -0.5, -0.5, 0.5], [3.0, -1.0, -1.0, -1.0], [0.0])
     """
     n = len(values)
-    if n < 2 or min(values) == max(values):
+    if n < 2 or max(values) - min(values) <= ROUNDING:
         return [0.0] * n
     mean = fmean(values)
     if scale == "maxrl" and min(values) < 0:

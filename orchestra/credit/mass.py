@@ -30,15 +30,36 @@ def masses(trajectory: Trajectory) -> dict[Key, float]:
         if decision.completion is not None:
             draws[decision.key.state].append(decision.key)
     nodes = _trie(trajectory.leaves)
-    passed = [1.0] * len(nodes)
-    for mass, below in zip(passed, nodes, strict=True):  # parents come before children
-        states = Counter(key.state for key in below)
+    for mass, below in zip(_passed(nodes), nodes, strict=True):
+        states = {key.state for key in below}
         for state in states:  # one in a tree that the engine grew: equal draws lead to one next call
             for key in draws[state]:
                 found[key] += mass / len(states) / len(draws[state])
-        for key, place in below.items():
-            passed[place] = mass / len(states) / states[key.state]
     return found
+
+
+def leaf_masses(trajectory: Trajectory) -> list[float]:
+    """Of each leaf, in order: its chance among those of the tree, so that a draw which went on to many leaves, and one
+    which ended at once, count alike. They add up to 1.
+    """
+    nodes = _trie(trajectory.leaves)
+    passed, found = _passed(nodes), list[float]()
+    for leaf in trajectory.leaves:
+        at = 0
+        for key in leaf.taken:
+            at = nodes[at][key]
+        found.append(passed[at])
+    return found
+
+
+def _passed(nodes: Sequence[Mapping[Key, int]]) -> list[float]:
+    """Of each node of the trie, parents before children, what is passed on to it."""
+    passed = [1.0] * len(nodes)
+    for place, below in enumerate(nodes):
+        states = Counter(key.state for key in below)
+        for key, child in below.items():
+            passed[child] = passed[place] / len(states) / states[key.state]
+    return passed
 
 
 def per_call(trajectory: Trajectory, mass: Mapping[Key, float]) -> dict[Key, float]:

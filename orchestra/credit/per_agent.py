@@ -27,7 +27,7 @@ def per_agent(trajectories: Sequence[Trajectory], tables: Sequence[Table]) -> li
         for key, row in table.rows.items():
             if row.advantage is not None:
                 earned[of[key]].append(row.advantage)
-    scales = {agent: (fmean(values), pstdev(values)) for agent, values in earned.items()}
+    scales = {agent: (_rounded(fmean(values)), pstdev(values)) for agent, values in earned.items()}
     return [
         Table(
             "per_agent",
@@ -36,6 +36,11 @@ def per_agent(trajectories: Sequence[Trajectory], tables: Sequence[Table]) -> li
         )
         for of, table in zip(agents, tables, strict=True)
     ]
+
+
+def _rounded(mean: float) -> float:
+    """0 where it is that on paper: an advantage of 0 must stay one."""
+    return 0.0 if abs(mean) <= ROUNDING else mean
 
 
 def _whitened(row: Annotation, mean: float, deviation: float) -> Annotation:

@@ -77,7 +77,7 @@ def fitted(
     trained = {name: each for name, each in model.named_parameters() if each.requires_grad}
     optimiser = torch.optim.AdamW(trained.values(), lr=settings.lr, weight_decay=0.0, fused=True)
     accelerator.init_trackers("fit")
-    with _alone(accelerator, keep):
+    with alone(keep.folder if keep is not None and accelerator.is_main_process else None):
         curve = _resumed(trained, optimiser, keep, accelerator.is_main_process)
         for step in range(len(curve), steps):
             torch.manual_seed(int(digest(str(settings.seed), str(step), str(accelerator.process_index))[:12], 16))
@@ -139,18 +139,18 @@ def add_up(accelerator: Any, tensors: Sequence[Tensor]) -> None:
 
 
 @contextmanager
-def _alone(accelerator: Any, keep: Keep | None) -> Iterator[None]:
+def alone(folder: Path | None) -> Iterator[None]:
     """Held by the first process: two trainings into one folder would take each other's checkpoints for their own."""
-    if keep is None or not accelerator.is_main_process:
+    if folder is None:
         yield
         return
-    make_folder(keep.folder)
-    lock = FileLock(keep.folder / ".lock", blocking=False)
+    make_folder(folder)
+    lock = FileLock(folder / ".lock", blocking=False)
     try:
         lock.acquire()
     except Timeout:
         raise BadInput(
-            f"expected a folder to itself, got one in use at {keep.folder}; fix: wait, or another --output"
+            f"expected a folder to itself, got one in use at {folder}; fix: wait, or another --output"
         ) from None
     try:
         yield

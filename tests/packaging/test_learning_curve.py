@@ -25,7 +25,9 @@ def test_a_line_a_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "{"])
-def test_a_folder_without_steps_is_one_line(text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_steps_is_one_line(
+    text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     if text is not None:
         (tmp_path / "steps.jsonl").write_text(text)
     assert learning_curve.main([str(tmp_path), "--output", str(tmp_path / "c.svg")]) == 2

@@ -2,7 +2,7 @@
 2504.16129): pure numbers.
 
 A path's reward comes after its last decision, local rewards after their own. A decision that lies on several paths gets
-the mean over them; one on none, such as a draw that was not kept, teaches nothing.
+the mean over them, each by its chance; one on none, such as a draw that was not kept, teaches nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def estimated(
 ) -> Estimates:
     """`values`: of the state before each labelled token; at level `action` those before the first count alone."""
     found: dict[int, list[list[float]]] = defaultdict(list)
+    chances: dict[int, list[float]] = defaultdict(list)
     for path in batch.paths:
         chain = [batch.experiences[place] for place in path.places]
         if not chain:
@@ -46,10 +47,11 @@ def estimated(
             lists = by_token([values[place] for place in path.places], rewards, masks, gamma=gamma, decay=decay)
         for place, own in zip(path.places, lists, strict=True):
             found[place].append(own)
+            chances[place].append(path.mass)
     advantages = [[0.0] * each.tokens for each in batch.experiences]
     returns: dict[int, list[float]] = {}
     for place, several in found.items():
-        advantages[place] = [fmean(each) for each in zip(*several, strict=True)]
+        advantages[place] = [fmean(each, chances[place]) for each in zip(*several, strict=True)]
         worth = values[place] if level == "token" else [values[place][0]] * len(advantages[place])
         returns[place] = [a + v for a, v in zip(advantages[place], worth, strict=True)]
     return Estimates(advantages, returns, _explained([(each[0], values[p][0]) for p, each in returns.items()]))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from orchestra.credit import Scored, Table
+from orchestra.credit import Scored, Table, leaf_masses
 from orchestra.errors import BadData
 from orchestra.learning.packing import labelled
 from orchestra.learning.row import Row, row_of, sampled
@@ -49,6 +49,8 @@ class Path:
     places: tuple[int, ...]
     """Among the experiences of the batch."""
     reward: float
+    mass: float = 1.0
+    """Its chance among the leaves of its tree (`credit.leaf_masses`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,10 @@ def batch_of(
                     own.get(decision.key, 0.0),
                 )
             )
-        for leaf, earned in zip(trajectory.leaves, rewards, strict=True):
+        for leaf, earned, mass in zip(trajectory.leaves, rewards, leaf_masses(trajectory), strict=True):
             reward = earned.get(component)
             if reward is not None:
-                paths.append(Path(tuple(places[key] for key in leaf.taken if key in places), reward))
+                paths.append(Path(tuple(places[key] for key in leaf.taken if key in places), reward, mass))
     return Batch(tuple(found), tuple(paths), left_out)
 
 

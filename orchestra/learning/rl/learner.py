@@ -36,7 +36,7 @@ from orchestra.learning.rl.processes import stage
 from orchestra.learning.rl.reading import Numbers, Reader, flat, rows_of
 from orchestra.learning.rl.settings import Update
 from orchestra.learning.rl.stepping import Optimisers, Part, Step
-from orchestra.learning.rl.surrogate import BOUND, importance, policy_loss, value_loss
+from orchestra.learning.rl.surrogate import BOUND, importance, log_ratio, policy_loss, value_loss
 
 PARTNERS: Final = "clam."
 """Begins the names of what CLAM keeps."""
@@ -55,7 +55,7 @@ class Figures:
     clipped: float = 0.0
     """Share of these tokens whose ratio was clipped."""
     kl: float = 0.0
-    """Approximate KL of the policies from those before the step, a token, mean over passes."""
+    """Approximate KL from the policies before the step, at the level of the ratio, mean over tokens and passes."""
     reference_kl: float | None = None
     """Of the policies before the step from the start, a token; None where it is not asked."""
     mismatch: float = 0.0
@@ -255,6 +255,7 @@ class Learner:
                 numbers = iter(now.detach().tolist())
                 old |= {place: [next(numbers) for _ in range(experiences[place].tokens)] for place in members}
             before = flat(old, members, now.device)
+            off = log_ratio(before, flat(sampled, members, now.device), rows, len(members), settings.ratio)
             terms = policy_loss(
                 now,
                 before,
@@ -266,9 +267,7 @@ class Learner:
                 low=settings.low,
                 high=settings.high,
                 dual=settings.dual or None,
-                importance=importance(before, flat(sampled, members, now.device), settings.importance)
-                if settings.importance
-                else None,
+                importance=importance(off, settings.importance) if settings.importance else None,
                 reference=flat(reference, members, now.device) if settings.kl else None,
                 kl=settings.kl,
             )

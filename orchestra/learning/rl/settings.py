@@ -63,7 +63,8 @@ class Update:
     """Lambda of generalised advantage estimation."""
     value_clip: float = 0.2
     clam: int = 0
-    """Size of an embedding of whom an agent plays with, learnt from its own prompts (CLAM), for the critic; 0: none."""
+    """Size of an embedding of an agent's own prompts, learnt by contrast (CLAM), for the critic; 0: none. It tells
+    partners apart where they vary, else tasks and seats."""
     warmup: int = 0
     """First steps in which the critic alone learns."""
     clip: float = 1.0

@@ -132,7 +132,7 @@ class Optimisers:
         if not (isfinite(float(loss)) and isfinite(norm)):
             raise RunFailed(
                 f"expected a finite loss and gradient of {name}, got {float(loss)} and {norm}{where}; the last good "
-                "checkpoint stays; fix: lower --lr"
+                "checkpoint stays; fix: another --output, from this one by --init, with a lower --lr"
             )
         return Step(float(loss), norm, (clipped, kl, tokens), taken)
 

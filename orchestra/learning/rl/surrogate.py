@@ -27,7 +27,8 @@ class Terms(NamedTuple):
     clipped: Tensor
     """Tokens whose objective no longer moves with the ratio."""
     approx_kl: Tensor
-    """Sum of rho - 1 - log rho: divided by `tokens`, an estimate of KL(old || now), never below 0."""
+    """Sum of rho - 1 - log rho at the level of the ratio, at each token: divided by `tokens`, at level `token` an
+    estimate of KL(old || now), never below 0."""
     tokens: Tensor
 
 
@@ -72,15 +73,16 @@ def k3(logprobs: Tensor, reference: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def importance(old: Tensor, sampled: Tensor, cap: float) -> Tensor:
+def importance(log_ratio: Tensor, cap: float) -> Tensor:
     """min(pi_old / pi_sampler, cap), without gradient: how far the trainer's numbers are from those that sampled.
 
-    `old` are the trainer's log-probabilities before the step, `sampled` those that the sampler recorded.
+    `log_ratio` is of the trainer's log-probabilities before the step to those that the sampler recorded, at the level
+    at which ratios are clipped.
 
-    >>> importance(torch.tensor([-1.0, -1.0]), torch.tensor([-1.0, -9.0]), 2.0).tolist()
+    >>> importance(torch.tensor([0.0, 8.0]), 2.0).tolist()
     [1.0, 2.0]
     """
-    return (old - sampled).exp().clamp(max=cap)
+    return log_ratio.exp().clamp(max=cap)
 
 
 def policy_loss(

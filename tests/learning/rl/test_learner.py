@@ -275,7 +275,7 @@ def test_what_is_not_finite_stops_before_weights_are_touched(tiny: Path) -> None
         RunFailed, match=r"finite loss and gradient of judge, got nan and .* at step 2, rows run"
     ) as caught:
         made.learn(with_advantages(given, worth), 1)
-    assert "\n" not in str(caught.value) and "fix: lower --lr" in str(caught.value)
+    assert "\n" not in str(caught.value) and "with a lower --lr" in str(caught.value)
     assert same(everything(made), before)
 
 

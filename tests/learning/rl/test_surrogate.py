@@ -132,13 +132,13 @@ def test_small_divergences_are_not_lost_in_fp32() -> None:
 
 
 def test_importance_is_capped() -> None:
-    close(importance(floats(-1, -1, -1, -1), floats(-1, -2, 0, -900), 2.0), [1.0, 2.0, exp(-1), 2.0])
+    close(importance(floats(0, 1, -1, 899), 2.0), [1.0, 2.0, exp(-1), 2.0])
 
 
 def test_importance_has_no_gradient() -> None:
     """Neither by itself nor in the loss; the same without the cut of the graph has one."""
     logprobs, sampled = floats(-1, -2).requires_grad_(), floats(-1.2, -1.5)
-    assert not importance(logprobs, sampled, 2.0).requires_grad
+    assert not importance(logprobs - sampled, 2.0).requires_grad
 
     def gradient(ratios: Tensor) -> Tensor:
         row = torch.tensor([0, 0])
@@ -149,7 +149,7 @@ def test_importance_has_no_gradient() -> None:
         return torch.autograd.grad(found.loss, logprobs)[0]
 
     expected = [-0.5 * exp(0.2), 0.5 * exp(-0.5)]
-    close(gradient(importance(logprobs, sampled, 2.0)), expected)
+    close(gradient(importance(logprobs - sampled, 2.0)), expected)
     assert gradient((logprobs - sampled).exp().clamp(max=2.0)).tolist() != pytest.approx(expected, rel=0.1)
 
 

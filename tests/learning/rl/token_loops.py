@@ -101,7 +101,7 @@ def terms(rows: Sequence[Said], way: Way) -> tuple[Terms, Tensor]:
     """What `policy_loss` gives, and its gradient by the log-probabilities."""
     arguments = flat(rows)
     sampled = torch.tensor([value for row in rows for value in row.sampled], dtype=torch.float64)
-    capped = None if way.cap is None else importance(arguments["old"], sampled, way.cap)
+    capped = None if way.cap is None else importance(arguments["old"] - sampled, way.cap)
     found = policy_loss(
         **arguments, ratio=way.ratio, low=way.low, high=way.high, dual=way.dual, importance=capped, kl=way.kl
     )
