@@ -21,7 +21,7 @@ from orchestra.evaluation.outcome import against
 from orchestra.evaluation.result import Result
 from orchestra.learning import recipe
 from orchestra.models.progress import Report
-from orchestra.training import _loop, _options, _reinforce, _report
+from orchestra.training import _loop, _options, _reinforce_options, _report
 from orchestra.training._loop import Loop, Tasks
 from orchestra.training._stages import Stages
 from orchestra.training._team import CHAIN
@@ -43,7 +43,7 @@ class Gain(Stages):
     def __init__(self, loop: Loop, options: Namespace, tasks: Tasks) -> None:
         super().__init__(loop, options, tasks)
         self.start = str(options.init.resolve()) if options.init else ""
-        self.draws = _reinforce.draws(options.branch, options.usual_branch, self.cast.policies)
+        self.draws = _reinforce_options.draws(options.branch, options.usual_branch, self.cast.policies)
         if getattr(options, "main", None) not in (None, *self.cast.policies):
             raise UnknownName("--main", options.main, self.cast.policies)
 

@@ -14,39 +14,26 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Final, Protocol, runtime_checkable
 
 from orchestra.atomic import write_atomic
-from orchestra.credit import (
-    Annotation,
-    Baselines,
-    Credit,
-    Scored,
-    Table,
-    group_relative,
-    masses,
-    nested_mean,
-    per_agent,
-    per_call,
-)
+from orchestra.credit import Baselines
 from orchestra.digest import canonical, digest
 from orchestra.errors import BadData, BadInput, UnknownName
 from orchestra.evaluation.benchmark import Benchmark
-from orchestra.evaluation.rewards import OWN, TASK, VERDICT, earned, rule
 from orchestra.learning import recipe
 from orchestra.learning.adapters import base_digest, bind
 from orchestra.learning.publishing import publish
-from orchestra.learning.rl.experience import Batch, batch_of
-from orchestra.learning.rl.settings import CHOICES, Update
-from orchestra.learning.settings import CHOICES as SETTINGS
+from orchestra.learning.rl.settings import Update
 from orchestra.models import names
 from orchestra.models.model import Model
 from orchestra.models.progress import Report
 from orchestra.training import _options, _rollouts
+from orchestra.training._pay import Pay
+from orchestra.training._reinforce_options import compared, draws, horizons
 from orchestra.training._team import Manner, cast
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Task
@@ -54,8 +41,6 @@ from orchestra.types import Task
 CHECKPOINTS: Final = ".checkpoints"
 STEPS: Final = "steps.jsonl"
 """In the output: figures of each step, a JSON object a line."""
-CRITICS: Final = ("critic_lr", "gamma", "decay", "value_clip", "warmup", "clam")
-"""Settings that mean something beside a critic alone."""
 CURVES: Final = ".runs"
 """In the output: what `--report-to` writes."""
 INDIFFERENT: Final = ("json", "output", "steps", "report_to")
@@ -122,7 +107,7 @@ class Reinforcement:
         )
         self.model: Model = names.load_model(options.model)
         _rollouts.check(self.model)
-        self.baselines = Baselines()
+        self.pay = Pay(self.benchmark, self.learning, options, update)
         self.curve: list[dict[str, Any]] = []
 
     @property
@@ -158,12 +143,12 @@ class Reinforcement:
                 ahead = None
                 if self.options.stale and step + 1 < self.options.steps:
                     ahead = beside.submit(self._draw, step + 1)
-                batch, figures = self._experience(trees)
+                batch, figures = self.pay(trees)
                 learnt = asdict(self.learner.learn(batch, step))
                 done = time.monotonic()
                 figures |= learnt
                 figures |= {"rollout_s": round(drawn - began, 2), "update_s": round(done - drawn, 2)}
-                self._keep({**figures, "baselines": self.baselines.plain()})
+                self._keep({**figures, "baselines": self.pay.baselines.plain()})
                 self.report(f"{self.name}: reward {figures['reward']:.3f}", step + 1, self.options.steps)
         for tracker in self.accelerator.trackers:
             tracker.finish()
@@ -217,44 +202,6 @@ class Reinforcement:
             progress=None if self.options.stale else partial(self.report, f"step {step + 1}: draw"),
         )
 
-    def _experience(self, trees: Sequence[Trajectory]) -> tuple[Batch, dict[str, Any]]:
-        """What a step learns from, and what it earned."""
-        options = self.options
-        scored = earned(trees, self.benchmark, options.rule)
-        local = self._local()
-        critic = self.update.critic != "none"
-        tables = list(self._credit(local)(scored))
-        mass = [masses(tree) for tree in trees]
-        if not critic and options.per_agent:
-            tables = per_agent(trees, tables)
-        if not critic and options.per_call:
-            mass = [per_call(tree, each) for tree, each in zip(trees, mass, strict=True)]
-        pay = local(scored) if local and critic else []
-        paid = [{key: row.value or 0.0 for key, row in table.rows.items()} for table in pay] or None
-        batch = batch_of(scored, tables, mass, self.learning, local=paid)
-        return batch, _earned(scored, batch)
-
-    def _local(self) -> Credit | None:
-        """What decisions are paid besides; nothing to --main, who answers for the whole."""
-        if self.options.local == "none":
-            return None
-        pay, main = rule(self.options.local, TASK, self.benchmark), self.options.main
-        return pay if main is None else but(pay, main)
-
-    def _credit(self, local: Credit | None) -> Credit:
-        options = self.options
-        if self.update.critic != "none":
-            return nested_mean()
-        return group_relative(
-            TASK,
-            options.scale,
-            by=options.group,
-            single=options.single,
-            alpha=options.alpha,
-            local=local,
-            baselines=self.baselines if options.single == "moving" else None,
-        )
-
     def _keep(self, figures: dict[str, Any]) -> None:
         """Ends a step: a checkpoint, then the version that follows from it."""
         self.curve.append(figures)
@@ -305,161 +252,15 @@ class Reinforcement:
             return
         self.learner.restore(found.adapter, found.optimiser)
         self.curve = list(found.curve)
-        self.baselines = Baselines.read(self.curve[-1]["baselines"])
+        self.pay.baselines = Baselines.read(self.curve[-1]["baselines"])
         if first:
             _tell(f"goes on after step {len(self.curve)}")
             self._publish()
         self.accelerator.wait_for_everyone()
 
 
-def but(pay: Credit, role: str) -> Credit:
-    """The rule, with no value for one role."""
-
-    def credit(batch: Sequence[Scored]) -> Sequence[Table]:
-        return [
-            table._replace(
-                rows={
-                    d.key: Annotation(None) if d.role == role else table.rows[d.key] for d in each.trajectory.decisions
-                }
-            )
-            for each, table in zip(batch, pay(batch), strict=True)
-        ]
-
-    return credit
-
-
-def horizons(given: str) -> list[int]:
-    """Rounds that the team may take, stage by stage (ScalingInter-RL, arXiv 2509.08755).
-
-    >>> horizons("2,3")
-    [2, 3]
-    """
-    try:
-        found = [int(word) for word in given.split(",")]
-    except ValueError:
-        found = []
-    if not found or min(found) < 1:
-        raise BadInput(f"expected --horizon of one or several numbers above 0, got {given!r}; fix: 1,2,3")
-    return found
-
-
-def draws(given: str | None, usual: str, policies: Sequence[str]) -> dict[str, int]:
-    """Policy -> draws of each of its states, of --branch: one number for all, or one a policy; the `usual` ones where
-    none are given, of one policy the first.
-
-    >>> draws("4,2,1", "", ["generator", "verifier", "refiner"]), draws(None, "4,2,2", ["talker"])
-    ({'generator': 4, 'verifier': 2, 'refiner': 1}, {'talker': 4})
-    """
-    try:
-        numbers = [int(word) for word in (given or usual).split(",")]
-    except ValueError:
-        numbers = []
-    numbers = numbers[: len(policies)] if given is None else numbers
-    numbers = numbers * len(policies) if len(numbers) == 1 else numbers
-    if len(numbers) != len(policies) or min(numbers) < 1:
-        raise BadInput(
-            f"expected --branch of one number, or of {len(policies)} ({', '.join(policies)}), got {given!r}; fix: 4"
-        )
-    return dict(zip(policies, numbers, strict=True))
-
-
-def compared(draws: Mapping[str, int], learning: Sequence[str], options: Namespace, update: Update) -> None:
-    """Raises BadInput where a policy that is to learn would never have anything to learn from, or wrongly."""
-    if options.mode != "full" and len(set(draws.values())) > 1:
-        raise BadInput(f"--mode {options.mode} draws alike for all, got --branch {options.branch}; fix: one number")
-    if update.order == "sequential" and any(number > 1 for number in list(draws.values())[1:]):
-        raise BadInput(
-            "--order sequential corrects along single paths, so the first policy alone may have several draws, got "
-            f"{','.join(map(str, draws.values()))}; fix: --branch {next(iter(draws.values()))}"
-            f"{',1' * (len(draws) - 1)}, or --order joint"
-        )
-    if update.critic == "none" and options.group == "state" and options.single == "zero" and options.mode == "full":
-        alone = [policy for policy in learning if draws[policy] == 1]
-        if alone:
-            others = [policy for policy in learning if policy not in alone]
-            raise BadInput(
-                f"{', '.join(alone)} would learn nothing, since a single draw is compared with nobody; fix: --branch "
-                f"of 2 or more, --single moving{', or --learn ' + ' '.join(others) if others else ''}"
-            )
-
-
-def _earned(scored: Sequence[Scored], batch: Batch) -> dict[str, Any]:
-    """Mean reward of leaves, of each task alike, and how many tasks have something to tell apart."""
-    of_tasks = [[r for rewards in each.rewards if (r := rewards[TASK]) is not None] for each in scored]
-    told = [each for each in of_tasks if each]
-    return {
-        "reward": fmean(fmean(each) for each in told) if told else 0.0,
-        "mixed": fmean(min(each) < max(each) for each in told) if told else 0.0,
-        "left_out": batch.left_out,
-    }
-
-
 def _tell(line: str) -> None:
     print(line, file=sys.stderr)
-
-
-def common(parser: recipe.Parser, branch: str = "4,2,2") -> None:
-    """The options of every such recipe but those of the update."""
-    add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="where versions, journals and checkpoints go")
-    add("--model", default="smollm2", help="the base: smollm2, tiny, hf:FOLDER or hf:ORG/NAME@REVISION")
-    add("--init", type=Path, metavar="DIR", help="adapters to start from; a policy not in them starts from the base")
-    add("--learn", nargs="+", metavar="POLICY", help="these policies alone; the others speak as they started")
-    add("--team", choices=("chain", "talk", "solo"), default="chain", help="who learns (default chain)")
-    add("--benchmark", default="arith:add2", metavar="NAME", help="of the shelf, NAME:FAMILY, or FILE.py")
-    add("--level", type=int, default=1, help="difficulty of sampled tasks, 0 to 4 (default 1)")
-    add("--shots", type=int, default=3, help="solved training tasks that prompts show (default 3)")
-    add("--system", default="Answer the question.", help="what everyone is told first")
-    add("--max-tokens", type=int, default=24, help="of a reply (default 24)")
-    add("--temperature", type=float, default=1.0, help="of what is learnt from (default 1)")
-    add("--steps", type=int, default=20, help="of the whole run (default 20); more later go on from there")
-    add("--tasks", type=int, default=16, help="of a step (default 16)")
-    add("--branch", metavar="N|N,N,...", help=f"draws of each state, or of each policy's (default {branch})")
-    parser.set_defaults(usual_branch=branch)
-    add("--mode", choices=("full", "aligned", "best"), default="full", help="how trees grow (default full)")
-    add("--rule", choices=("strict", "flexible"), default="strict", help="what counts as right (default strict)")
-    add("--local", choices=("none", VERDICT, OWN), default="none",
-        help="what else is paid: a verdict that is right, or everyone's own words that are")  # fmt: skip
-    add("--main", metavar="ROLE", help="who is paid for the team's success alone, without --local")
-    add("--horizon", default="3", metavar="N|N,N,...", help="rounds of a talking team, stage by stage (default 3)")
-    add("--horizon-every", type=int, default=10, metavar="STEPS", help="of a stage (default 10)")
-    add("--stale", type=int, choices=(0, 1), default=0, help="1: the next trees are drawn while a step is taken")
-    add("--report-to", choices=SETTINGS["report_to"], default="none", help="where each step's figures go too")
-    add("--json", action="store_true", help="print one JSON object on stdout; progress goes to stderr")
-
-
-def update(options: Namespace) -> Update:
-    """The options of the update among these."""
-    given = {each.name: getattr(options, each.name) for each in fields(Update) if hasattr(options, each.name)}
-    return Update(**given)
-
-
-def updating(parser: recipe.Parser, default: Update) -> None:
-    """Options of the update; what they mean stands in `Update`. Those of a critic only where there is one."""
-    add = parser.add_argument
-    for each in fields(Update):
-        if each.name == "critic" or (each.name in CRITICS and default.critic == "none"):
-            continue
-        usual, name = getattr(default, each.name), f"--{each.name.replace('_', '-')}"
-        if each.name in CHOICES:
-            add(name, choices=CHOICES[each.name], default=usual, help=f"(default {usual})")
-        else:
-            add(name, type=type(usual), default=usual, help=f"(default {usual:g})")
-
-
-def check(options: Namespace) -> None:
-    """Raises BadInput for counts below 1, a temperature of 0, or options of the update that cannot be."""
-    for name in ("steps", "tasks", "max_tokens", "horizon_every"):
-        if getattr(options, name) < 1:
-            raise BadInput(f"expected --{name.replace('_', '-')} >= 1, got {getattr(options, name)}")
-    if options.temperature <= 0 or options.shots < 0:
-        raise BadInput(
-            f"expected --temperature > 0 and --shots >= 0, got {options.temperature:g} and {options.shots}; "
-            "fix: --temperature 1"
-        )
-    if len(horizons(options.horizon)) > 1 and options.team != "talk":
-        raise BadInput(f"--horizon is of a team that talks, got --team {options.team}; fix: --team talk")
-    update(options)
 
 
 def summary(result: Mapping[str, Any]) -> str:

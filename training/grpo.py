@@ -22,7 +22,7 @@ from orchestra.errors import BadInput
 from orchestra.learning import recipe
 from orchestra.learning.rl.settings import Update
 from orchestra.models.progress import Report
-from orchestra.training import _reinforce
+from orchestra.training import _reinforce, _reinforce_options
 from orchestra.training._reinforce import Reinforcement
 
 
@@ -33,18 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def grpo(options: Namespace, report: Report) -> dict[str, Any]:
     """The recipe, from the first draw to the last version."""
-    return Reinforcement("grpo", options, _reinforce.update(options), report).run()
+    return Reinforcement("grpo", options, _reinforce_options.update(options), report).run()
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
     parser = recipe.Parser(
         "grpo", allow_abbrev=False, description="Reinforce each policy of a team by its own siblings."
     )
-    _reinforce.common(parser)
+    _reinforce_options.common(parser)
     credit(parser)
-    _reinforce.updating(parser, Update())
+    _reinforce_options.updating(parser, Update())
     options = parser.parse_args(arguments)
-    _reinforce.check(options)
+    _reinforce_options.check(options)
     if options.mode == "best" and (options.local == "none" or options.alpha != 0):
         raise BadInput("--mode best compares draws by their own rewards alone; fix: --local own --alpha 0")
     return options

@@ -18,7 +18,7 @@ from orchestra.errors import BadInput
 from orchestra.learning import recipe
 from orchestra.learning.rl.settings import Update
 from orchestra.models.progress import Report
-from orchestra.training import _reinforce
+from orchestra.training import _reinforce, _reinforce_options
 from orchestra.training._reinforce import Reinforcement
 
 DEFAULT = Update(critic="action", epochs=2, minibatches=2, kl_stop=0.1, gamma=1.0)
@@ -31,16 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def ppo(options: Namespace, report: Report) -> dict[str, Any]:
     """The recipe, from the first draw to the last version."""
-    return Reinforcement("ppo", options, _reinforce.update(options), report).run()
+    return Reinforcement("ppo", options, _reinforce_options.update(options), report).run()
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
     parser = recipe.Parser("ppo", allow_abbrev=False, description="Reinforce each policy of a team beside a critic.")
-    _reinforce.common(parser, branch="4,1,1")
-    _reinforce.updating(parser, DEFAULT)
+    _reinforce_options.common(parser, branch="4,1,1")
+    _reinforce_options.updating(parser, DEFAULT)
     parser.add_argument("--critic", choices=("action", "token"), default=DEFAULT.critic, help="level (default action)")
     options = parser.parse_args(arguments)
-    _reinforce.check(options)
+    _reinforce_options.check(options)
     if options.mode == "best":
         raise BadInput("--mode best keeps one draw of each state, and a critic needs none beside it; fix: --mode full")
     return options

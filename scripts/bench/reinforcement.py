@@ -49,7 +49,7 @@ from orchestra.learning.quiet import quiet
 from orchestra.learning.rl.experience import Batch
 from orchestra.learning.rl.learner import Figures
 from orchestra.models import names
-from orchestra.training import _options, _reinforce, _rollouts, grpo
+from orchestra.training import _options, _reinforce_options, _rollouts, grpo
 from orchestra.training._reinforce import Reinforcement
 from orchestra.training._team import Manner, roles
 from orchestra.trajectory.trajectory import Trajectory
@@ -183,7 +183,7 @@ def recipe(options: argparse.Namespace, case: Case, folder: Path, *more: str) ->
 
 
 def ours(given: argparse.Namespace, watch: Watch) -> list[Step]:
-    run = Reinforcement("grpo", given, _reinforce.update(given), lambda *_: None)
+    run = Reinforcement("grpo", given, _reinforce_options.update(given), lambda *_: None)
     run.report = lambda *_: watch.end()
     watch.over(_rollouts, "draw", lambda _: "rollout", _drawn)
     watch.over(run.learner.reader, "logprobs", lambda named: "reference" if named.get("reference") else "before")
@@ -246,7 +246,7 @@ def peer(
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Any:
     """TRL's trainer by the recipe's options. It draws by itself where there is no `rollout`."""
-    update, base = _reinforce.update(given), names.folder(given.model)
+    update, base = _reinforce_options.update(given), names.folder(given.model)
     tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=launcher.dtype(update.precision), local_files_only=True)
     model.generation_config.eos_token_id = endings(tokenizer, model.generation_config.eos_token_id)
@@ -359,7 +359,7 @@ def both(options: argparse.Namespace, folder: Path) -> tuple[Learnt, Learnt]:
     """Ours and TRL's of the replies that our step drew: TRL reads its prompts and reckons advantages by itself."""
     one = argparse.Namespace(**{**vars(options), "steps": 1})
     given = recipe(one, CASES[0], folder, "--precision", "fp32", "--clip", "1e9")
-    run = Reinforcement("grpo", given, _reinforce.update(given), lambda *_: None)
+    run = Reinforcement("grpo", given, _reinforce_options.update(given), lambda *_: None)
     run.benchmark = ByLength(run.benchmark)
     moved(run.learner.policies.model)
     parameters = {_named(name): each for name, each in run.learner.policies.parameters(SPEAKER).items()}
