@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -55,7 +54,7 @@ from orchestra.training._team import Manner, roles
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Task, View
 from scripts.bench.engine import machine
-from scripts.bench.training import Kept, moved
+from scripts.bench.training import Kept, moved, peak_mb
 
 OURS: Final = "orchestra"
 TRL: Final = "trl"
@@ -178,13 +177,13 @@ def recipe(options: argparse.Namespace, case: Case, folder: Path, *more: str) ->
     """The recipe's options of a case, which both trainers go by; the objective is one that TRL has as well."""
     words = ["--output", str(folder), "--model", options.model, "--team", case.team, "--kl", str(case.kl)]
     words += ["--benchmark", options.benchmark, "--tasks", str(options.tasks), "--steps", str(options.steps)]
-    words += ["--branch", str(options.draws) if case.team == "solo" else "4,2,1"]
+    words += ["--branch", str(options.draws) if case.team == "solo" else "4,2,2"]
     return grpo.parse([*words, "--normalise", "constant", "--dual", "0", "--importance", "0", *more])
 
 
 def ours(given: argparse.Namespace, watch: Watch) -> list[Step]:
     run = Reinforcement("grpo", given, _reinforce_options.update(given), lambda *_: None)
-    run.report = lambda *_: watch.end()
+    run.report = lambda what, *_: watch.end() if what.startswith("grpo:") else None  # not the drawing's own progress
     watch.over(_rollouts, "draw", lambda _: "rollout", _drawn)
     watch.over(run.learner.reader, "logprobs", lambda named: "reference" if named.get("reference") else "before")
     watch.over(run.learner, "learn", lambda _: "learn")
@@ -441,7 +440,7 @@ def child(options: argparse.Namespace) -> None:
             return
         take = ours if options.child == OURS else theirs
         steps = take(recipe(options, case, Path(scratch)), Watch())
-    print(json.dumps(Taken(steps[1:], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
+    print(json.dumps(Taken(steps[1:], peak_mb())))
 
 
 def said(what: str, options: argparse.Namespace, case: Case = CASES[0]) -> list[Any]:
@@ -516,7 +515,7 @@ def parse() -> argparse.Namespace:
     add("--model", default="smollm2")
     add("--benchmark", default="arith:add2", help="where tasks and rewards come from")
     add("--tasks", type=int, default=8, help="of a step")
-    add("--draws", type=int, default=8, help="of each task, by the one agent; the chain has 4,2,1")
+    add("--draws", type=int, default=8, help="of each task, by the one agent; the chain has 4,2,2")
     add("--steps", type=int, default=3, help="of a run, the first of which is not counted")
     add("--turns", type=int, default=3)
     add("--threads", type=int, default=torch.get_num_threads())
