@@ -21,7 +21,9 @@ CRITICS: Final = ("critic_lr", "gamma", "decay", "value_clip", "warmup", "clam")
 def common(parser: recipe.Parser, branch: str = "4,2,2") -> None:
     """The options of every such recipe but those of the update."""
     add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="where versions, journals and checkpoints go")
+    add(
+        "--output", type=recipe.folder, required=True, metavar="DIR", help="where versions, journals and checkpoints go"
+    )
     add("--model", default="smollm2", help="the base: smollm2, tiny, hf:FOLDER or hf:ORG/NAME@REVISION")
     add("--init", type=Path, metavar="DIR", help="adapters to start from; a policy not in them starts from the base")
     add("--learn", nargs="+", metavar="POLICY", help="these policies alone; the others speak as they started")

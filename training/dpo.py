@@ -15,7 +15,7 @@ import sys
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -31,7 +31,7 @@ from orchestra.learning.pairs import Choosing, Pair, Select, preference_pairs
 from orchestra.learning.preference import FITTING, NORMS, Preference
 from orchestra.learning.publishing import publish
 from orchestra.learning.rows import refuse_overlap
-from orchestra.learning.settings import CHOICES, Settings, processes
+from orchestra.learning.settings import Settings, processes
 from orchestra.models import names
 from orchestra.models.progress import Report
 from orchestra.trajectory.store import open_run
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(options: Namespace, report: Report) -> dict[str, Any]:
     """The recipe, from a run folder to published weights."""
-    chosen = settings(options), Preference(options.beta, options.alpha, options.norm)
+    chosen = recipe.settings(options, FITTING), Preference(options.beta, options.alpha, options.norm)
     base = names.folder(options.model, report)
     pairs = found(options, base)
     if options.export_rows:
@@ -247,7 +247,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     )
     add = parser.add_argument
     add("--trajectories", type=Path, required=True, metavar="RUN_DIR", help="what `orchestra collect --branch` wrote")
-    add("--output", type=Path, metavar="DIR", help="where the weights go, one folder a policy")
+    add("--output", type=recipe.folder, metavar="DIR", help="where the weights go, one folder a policy")
     add("--init", type=Path, metavar="DIR", help="adapters to start from and to stay near; default: the base")
     add("--model", default="smollm2", help="the base: smollm2, tiny, hf:FOLDER or hf:ORG/NAME@REVISION")
     add("--roles", nargs="+", metavar="ROLE", help=f"train on these roles (default: {' and '.join(ROLES)})")
@@ -265,23 +265,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add("--beta", type=float, default=loss.beta, help=f"how dear a shift from the start is (default {loss.beta})")
     add("--alpha", type=float, default=loss.alpha, help="weight of the chosen reply's likelihood (default 0; RPO: 1)")
     add("--norm", choices=NORMS, default=loss.norm, help=f"what that is divided by (default {loss.norm})")
-    add("--full", action="store_true", help="train all weights, not an adapter (wants a tenth of the learning rate)")
-    add("--share", action="store_true", help="one adapter for all policies, or with --full one model")
-    add("--epochs", type=int, default=default.epochs, help=f"passes over the pairs (default {default.epochs})")
-    add("--lr", type=float, default=default.lr, help=f"peak learning rate (default {default.lr:g})")
-    add("--rank", type=int, help=f"of the LoRA update (default {default.rank}); with --init it is that of the adapters")
-    add("--batch", type=int, default=default.batch, help=f"pairs of an optimiser step (default {default.batch})")
-    add("--max-tokens-per-step", type=int, default=default.max_tokens_per_step, metavar="N",
-        help=f"most tokens in one forward pass (default {default.max_tokens_per_step})")  # fmt: skip
-    add("--trainer", choices=CHOICES["trainer"], default=default.trainer,
-        help=f"packed: what replies share is read once; trl: TRL's own (default {default.trainer})")  # fmt: skip
-    add("--precision", choices=CHOICES["precision"], default=default.precision, help="of the frozen base")
-    add("--save-every", type=int, default=default.save_every, metavar="STEPS",
-        help=f"steps between checkpoints of the packed trainer; 0: none (default {default.save_every})")  # fmt: skip
-    add("--report-to", choices=CHOICES["report_to"], default=default.report_to, help="where each step's figures go too")
-    add("--seed", type=int, default=default.seed, help=f"of weights, order and choice (default {default.seed})")
-    add("--export-rows", type=Path, metavar="DIR", help="write the pairs there as Parquet with a card; train nothing")
-    add("--json", action="store_true", help="print one JSON object on stdout; progress goes to stderr")
+    recipe.fitting(parser, default, "pairs")
     options = parser.parse_args(arguments)
     if not isfinite(options.over) or not isfinite(options.gap):
         raise BadInput(f"expected finite --over and --gap, got {options.over!r} and {options.gap!r}")
@@ -289,19 +273,8 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         raise BadInput(f"expected another --output than --init, got {options.init} for both; fix: a new folder")
     if options.credit == "none":
         raise BadInput("expected a credit rule, got --credit none: a pair is a difference of values; fix: another RULE")
-    if options.output is None and options.export_rows is None:
-        raise BadInput("expected --output DIR, got none (see --help)")
-    if options.trainer == "trl" and options.report_to != "none":
-        raise BadInput(f"--trainer trl and --report-to {options.report_to} exclude each other; fix: --trainer packed")
-    if options.rank and (options.init or options.full):
-        other = "--init" if options.init else "--full"
-        raise BadInput(f"--rank and {other} exclude each other; fix: drop one of them")
+    recipe.check_fitting(options)
     return options
-
-
-def settings(options: Namespace) -> Settings:
-    given = {each.name: getattr(options, each.name) for each in fields(Settings)}
-    return replace(FITTING, **{name: value for name, value in given.items() if value is not None})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import sys
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -28,7 +28,6 @@ from orchestra.errors import BadData, BadInput
 from orchestra.learning import Row, Settings, dropped, processes, recipe, refuse_overlap, sft_rows, valued
 from orchestra.learning.adapters import Bound, base_digest, bind
 from orchestra.learning.publishing import publish
-from orchestra.learning.settings import CHOICES
 from orchestra.learning.weighing import WAYS, Scale, weighed
 from orchestra.models import names
 from orchestra.models.progress import Report
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(options: Namespace, report: Report) -> dict[str, Any]:
     """The recipe, from a run folder to published weights."""
-    chosen = settings(options)
+    chosen = recipe.settings(options, Settings())
     batch, tables = recipe.read(options.trajectories, options.credit)
     recipe.check(batch, options.trajectories, options.roles, allow_test=options.allow_test)
     base = names.folder(options.model, report)
@@ -226,7 +225,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     )
     add = parser.add_argument
     add("--trajectories", type=Path, required=True, metavar="RUN_DIR", help="what `orchestra collect` wrote")
-    add("--output", type=Path, metavar="DIR", help="where the weights go, one folder a policy")
+    add("--output", type=recipe.folder, metavar="DIR", help="where the weights go, one folder a policy")
     add("--model", default="smollm2", help="the base: smollm2, tiny, hf:FOLDER or hf:ORG/NAME@REVISION")
     add("--credit", default="nested_mean", metavar="RULE", help="whose values to read; none: take every decision")
     add("--over", type=float, default=0.5, help="decisions of a higher value are learnt from (default 0.5)")
@@ -236,43 +235,16 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add("--held-out", type=Path, nargs="+", default=[], metavar="RUN_DIR", help="refuse rows of these runs' tasks")
     add("--allow-test", action="store_true", help="train on items of a test split all the same")
     add("--init", type=Path, metavar="DIR", help="go on from these weights; a policy not in them starts anew")
-    add("--full", action="store_true", help="train all weights, not an adapter (wants a tenth of the learning rate)")
-    add("--share", action="store_true", help="one adapter for all policies, or with --full one model")
-    add("--epochs", type=int, default=default.epochs, help=f"passes over the rows (default {default.epochs})")
-    add("--lr", type=float, default=default.lr, help=f"peak learning rate (default {default.lr:g})")
-    add("--rank", type=int, help=f"of the LoRA update (default {default.rank}); with --init it is that of the adapters")
-    add("--batch", type=int, default=default.batch, help=f"rows of an optimiser step (default {default.batch})")
-    add("--max-tokens-per-step", type=int, default=default.max_tokens_per_step, metavar="N",
-        help=f"most tokens in one forward pass (default {default.max_tokens_per_step})")  # fmt: skip
-    add("--trainer", choices=CHOICES["trainer"], default=default.trainer,
-        help=f"packed: what rows share is read once; trl: TRL's own (default {default.trainer})")  # fmt: skip
-    add("--precision", choices=CHOICES["precision"], default=default.precision, help="of the frozen base")
-    add("--save-every", type=int, default=default.save_every, metavar="STEPS",
-        help=f"steps between checkpoints of the packed trainer; 0: none (default {default.save_every})")  # fmt: skip
-    add("--report-to", choices=CHOICES["report_to"], default=default.report_to, help="where each step's loss goes too")
-    add("--seed", type=int, default=default.seed, help=f"of initial weights and order (default {default.seed})")
-    add("--export-rows", type=Path, metavar="DIR", help="write the rows there as Parquet with a card; train nothing")
-    add("--json", action="store_true", help="print one JSON object on stdout; progress goes to stderr")
+    recipe.fitting(parser, default, "rows")
     options = parser.parse_args(arguments)
     if not isfinite(options.over):
         raise BadInput(f"expected a finite --over, got {options.over!r}")
     if options.per_task is not None and options.per_task < 1:
         raise BadInput(f"expected --per-task >= 1, got {options.per_task}")
-    if options.output is None and options.export_rows is None:
-        raise BadInput("expected --output DIR, got none (see --help)")
     if options.trainer == "trl" and options.weigh != "one":
         raise BadInput(f"--trainer trl and --weigh {options.weigh} exclude each other: TRL's counts all rows alike")
-    if options.trainer == "trl" and options.report_to != "none":
-        raise BadInput(f"--trainer trl and --report-to {options.report_to} exclude each other; fix: --trainer packed")
-    if options.rank and (options.init or options.full):
-        other = "--init" if options.init else "--full"
-        raise BadInput(f"--rank and {other} exclude each other; fix: drop one of them")
+    recipe.check_fitting(options)
     return options
-
-
-def settings(options: Namespace) -> Settings:
-    given = {each.name: getattr(options, each.name) for each in fields(Settings)}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -22,7 +23,7 @@ from orchestra.errors import BadData, BadInput, OrchestraError, UnknownName
 from orchestra.learning.adapters import MANIFEST, Bound, Entry, read_manifest
 from orchestra.learning.publishing import publish
 from orchestra.learning.row import Encoder
-from orchestra.learning.settings import processes
+from orchestra.learning.settings import CHOICES, Settings, processes
 from orchestra.models.cache import file_sha256
 from orchestra.models.progress import Report, reporting
 from orchestra.trajectory.store import open_run
@@ -40,6 +41,57 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message} (see --help)")
+
+
+def folder(given: str) -> Path:
+    """A folder as a person names it; an empty name, as of a variable that is not set, would be the current folder."""
+    if not given:
+        raise ArgumentTypeError("expected a folder, got ''")
+    return Path(given)
+
+
+def fitting(parser: Parser, default: Settings, what: str) -> None:
+    """Options of a fit to rows or pairs (`what`), as `settings` reads them, and what it trains."""
+    add = parser.add_argument
+    add("--full", action="store_true", help="train all weights, not an adapter (wants a tenth of the learning rate)")
+    add("--share", action="store_true", help="one adapter for all policies, or with --full one model")
+    add("--epochs", type=int, default=default.epochs, help=f"passes over the {what} (default {default.epochs})")
+    add("--lr", type=float, default=default.lr, help=f"peak learning rate (default {default.lr:g})")
+    add("--rank", type=int, help=f"of the LoRA update (default {default.rank}); with --init it is that of the adapters")
+    add("--batch", type=int, default=default.batch, help=f"{what} of an optimiser step (default {default.batch})")
+    add("--max-tokens-per-step", type=int, default=default.max_tokens_per_step, metavar="N",
+        help=f"most tokens in one forward pass (default {default.max_tokens_per_step})")  # fmt: skip
+    add("--trainer", choices=CHOICES["trainer"], default=default.trainer,
+        help=f"packed: what {what} share is read once; trl: TRL's own (default {default.trainer})")  # fmt: skip
+    add("--precision", choices=CHOICES["precision"], default=default.precision, help="of the frozen base")
+    add("--save-every", type=int, default=default.save_every, metavar="STEPS",
+        help=f"steps between checkpoints of the packed trainer; 0: none (default {default.save_every})")  # fmt: skip
+    add("--report-to", choices=CHOICES["report_to"], default=default.report_to, help="where each step's figures go too")
+    add("--seed", type=int, default=default.seed, help=f"of initial weights, order and choice (default {default.seed})")
+    add(
+        "--export-rows",
+        type=folder,
+        metavar="DIR",
+        help=f"write the {what} there as Parquet with a card, train nothing",
+    )
+    add("--json", action="store_true", help="print one JSON object on stdout; progress goes to stderr")
+
+
+def check_fitting(options: Namespace) -> None:
+    """Raises BadInput for options of `fitting` that do not go together, or nowhere to write."""
+    if options.output is None and options.export_rows is None:
+        raise BadInput("expected --output DIR, got none (see --help)")
+    if options.trainer == "trl" and options.report_to != "none":
+        raise BadInput(f"--trainer trl and --report-to {options.report_to} exclude each other; fix: --trainer packed")
+    if options.rank and (options.init or options.full):
+        other = "--init" if options.init else "--full"
+        raise BadInput(f"--rank and {other} exclude each other; fix: drop one of them")
+
+
+def settings(options: Namespace, default: Settings) -> Settings:
+    """The settings among options; what is not said is as in `default`."""
+    given = {each.name: getattr(options, each.name) for each in fields(Settings)}
+    return replace(default, **{name: value for name, value in given.items() if value is not None})
 
 
 def run(

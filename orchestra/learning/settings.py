@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from orchestra.errors import BadInput, UnknownName
 
 Trainer = Literal["packed", "trl"]
-"""packed: our collator, loss and loop; trl: TRL's SFTTrainer as it is."""
+"""packed: our collator, loss and loop; trl: TRL's SFTTrainer or DPOTrainer."""
 Precision = Literal["bf16", "fp32"]
 Tracker = Literal["none", "tensorboard"]
 CHOICES = {"trainer": get_args(Trainer), "precision": get_args(Precision), "report_to": get_args(Tracker)}

@@ -249,3 +249,9 @@ def test_a_full_disk(good: Path, tmp_path: Path, recipe: ModuleType, words: tupl
     assert full.stderr.splitlines()[-1].startswith("error: ") and "free space" in full.stderr
     assert "Traceback" not in full.stderr and not (tmp_path / "out" / "manifest.json").exists()
     assert ended(resource.RLIM_INFINITY).returncode == 0
+
+
+def test_an_empty_output_is_not_the_current_folder(recipe: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """As of a variable that is not set: `--output "$OUT"`."""
+    assert recipe.main(["--trajectories", "runs/none", "--output", ""]) == 2
+    assert capsys.readouterr().err == "error: argument --output: expected a folder, got '' (see --help)\n"
