@@ -6,9 +6,9 @@ j was drawn from, which is the mean of the values of its draws, and R the leaf's
 
     delta_j = gamma V_{j+1} - V_j  (j < J)        delta_J = R - V_J        A_j = delta_j + gamma lambda A_{j+1}
 
-A decision's advantage is the mean over the scored leaves that it lies on. With lambda = 0 it is the step's own change
-of value; with lambda = 1 and gamma = 1 it is R - V. Without branches V is R throughout and every advantage is 0: a run
-alone says nothing about who did it.
+A decision's advantage is the mean over the scored leaves that it lies on, each by its chance. With lambda = 0 it is the
+step's own change of value; with lambda = 1 and gamma = 1 it is R - V. Without branches V is R throughout and every
+advantage is 0: a run alone says nothing about who did it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from orchestra.credit.credit import Annotation, Credit, Scored, Table
+from orchestra.credit.mass import leaf_masses
 from orchestra.credit.trie import backed_up, check
 from orchestra.digest import canonical
 from orchestra.errors import BadInput
@@ -60,12 +61,17 @@ def _rows(scored: Scored, component: str, gamma: float, decay: float) -> dict[Ke
         if row.value is not None:
             draws[key.state].append(row.value)
     worth = {state: fmean(values) for state, values in draws.items()}
-    found = defaultdict[Key, list[float]](list)
-    for leaf, rewards in zip(scored.trajectory.leaves, scored.rewards, strict=True):
+    found, chances = defaultdict[Key, list[float]](list), defaultdict[Key, list[float]](list)
+    masses = leaf_masses(scored.trajectory)
+    for leaf, rewards, mass in zip(scored.trajectory.leaves, scored.rewards, masses, strict=True):
         reward = rewards.get(component)
         if reward is not None and leaf.taken:
             values = [worth[key.state] for key in leaf.taken]
             earned = [*[0.0] * (len(values) - 1), reward]
             for key, advantage in zip(leaf.taken, advantages(values, earned, gamma, decay), strict=True):
                 found[key].append(advantage)
-    return {key: row._replace(advantage=fmean(found[key]) if found[key] else None) for key, row in rows.items()}
+                chances[key].append(mass)
+    return {
+        key: row._replace(advantage=fmean(found[key], chances[key]) if found[key] else None)
+        for key, row in rows.items()
+    }

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_teams import ANSWERER
 
-from orchestra.credit import masses, per_call
+from orchestra.credit import Scored, agent_chain, leaf_masses, masses, per_call
 from orchestra.engine import Aligned, Best, Full
 from orchestra.models.scripted import Scripted
 from orchestra.topologies import chain as chain_of
@@ -99,6 +99,15 @@ def test_uneven_branches_by_hand(build):
     assert [found[Key("g", draw)] for draw in range(3)] == pytest.approx([1 / 3] * 3)
     assert [found[Key("r|0", 0)], found[Key("r|0", 1)], found[Key("r|1", 0)]] == [0.25, 0.25, 0.5]
     assert by_share_of_leaves(tree) != pytest.approx(found), "the control can tell"
+
+
+def test_leaves_count_by_their_chance_where_they_end_at_different_depths(build):
+    """g0 ends at once and earns 1, g1 goes on to two draws that earn nothing: the state is worth 1/2, not 1/3."""
+    tree = build([(Key("u"), Key("g", 0)), (Key("u"), Key("g", 1), Key("r", 0)), (Key("u"), Key("g", 1), Key("r", 1))])
+    assert leaf_masses(tree) == [0.5, 0.25, 0.25]
+    scored = Scored(tree, ({"task": 1.0}, {"task": 0.0}, {"task": 0.0}))
+    row = agent_chain(decay=1.0)([scored])[0].rows[Key("u")]
+    assert row.value == 0.5 and row.advantage == pytest.approx(0.0)  # a plain mean over leaves would say -1/6
 
 
 def test_a_failed_draw_counts_in_no_group(build):
