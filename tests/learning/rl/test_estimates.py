@@ -56,6 +56,19 @@ def test_a_decision_on_several_paths_has_their_mean_and_one_on_none_nothing(leve
     assert got.explained == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize("level", ["action", "token"])
+def test_paths_count_by_their_chance(level: str) -> None:
+    """One draw ends at once and earns 1, the other goes on to two that earn nothing: worth 1/2 together, not 1/3."""
+    found = tuple(experience((5,), (7,), name=str(place)) for place in range(5))
+    batch = Batch(found, (Leaf((0, 1), 1.0, 0.5), Leaf((0, 2, 3), 0.0, 0.25), Leaf((0, 2, 4), 0.0, 0.25)))
+    got = estimated(batch, {place: [0.0] for place in range(5)}, level, 1.0, 1.0)  # type: ignore[arg-type]
+    assert got.returns[0] == pytest.approx([0.5])
+    alike = Batch(found, tuple(Leaf(path.places, path.reward) for path in batch.paths))
+    assert estimated(alike, {place: [0.0] for place in range(5)}, "action", 1.0, 1.0).returns[0] == pytest.approx(
+        [1 / 3]
+    )
+
+
 def test_the_share_that_values_explain() -> None:
     """1 where they are right, below 0 where they are worse than a constant, None where nothing varies."""
     found = tuple(experience((5,), (7,), name=str(place)) for place in range(2))
