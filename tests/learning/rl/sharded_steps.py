@@ -33,7 +33,7 @@ VARIANTS: list[dict[str, Any]] = [
 ]
 WORDS = [
     *("--model", "tiny", "--precision", "fp32", "--benchmark", str(Path(__file__).with_name("mortal_letters.py"))),
-    *("--max-tokens", "3", "--tasks", "2", "--branch", "3,2,1", "--steps", "3", "--lr", "1e-2", "--json"),
+    *("--max-tokens", "3", "--tasks", "2", "--branch", "3,2,2", "--steps", "3", "--lr", "1e-2", "--json"),
 ]
 """Options of a recipe."""
 State = dict[str, Tensor]
