@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from orchestra.atomic import fsync
 from orchestra.errors import Unavailable
@@ -25,7 +26,7 @@ from orchestra.models.progress import Report
 
 MANIFEST = "MANIFEST.json"
 SCHEMA = 1
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Make = Callable[[Path, Path], None]
 """`make(folder, scratch)` fills an empty `folder`; `scratch`, empty and on the same disk, is thrown away afterwards."""
@@ -51,6 +52,8 @@ def ensure(name: str, make: Make, *, needs: int, report: Report) -> Path:
         with _alone(home / f".{name}.lock", name, report):
             if faults(folder):  # still: another process may have made it while this one waited
                 _make(folder, make, needs)
+    except SafetensorError as error:  # what it could not write; it does not say by which errno
+        raise _no_room(folder, needs) from error
     except OSError as error:
         if error.errno in FULL:
             raise _no_room(folder, needs) from error
