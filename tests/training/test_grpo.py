@@ -18,6 +18,7 @@ from orchestra.learning.adapters import bind, read_manifest
 from orchestra.learning.rl.experience import Batch, with_advantages
 from orchestra.models import names
 from orchestra.training import grpo, ppo
+from orchestra.training._pay import Pay
 from orchestra.training._reinforce import Reinforcement
 from orchestra.trajectory.store import open_run
 from orchestra.trajectory.trajectory import Trajectory
@@ -210,14 +211,23 @@ def test_damage_to_the_newest_checkpoint_costs_a_step(tmp_path: Path, capsys: py
     assert distance(output, whole) == 0.0 and figures(output) == figures(whole)
 
 
-class Shuffled(Reinforcement):
-    """Advantages of the draws, dealt out anew."""
+class Blind(Pay):
+    """Who said what does not matter: advantages are dealt out anew."""
 
-    def _experience(self, trees: Sequence[Trajectory]) -> tuple[Batch, dict[str, Any]]:
-        batch, said = super()._experience(trees)
+    calls = 0
+
+    def __call__(self, trees: Sequence[Trajectory]) -> tuple[Batch, dict[str, Any]]:
+        batch, said = super().__call__(trees)
         advantages = [each.advantage for each in batch.experiences]
-        random.Random(len(self.curve)).shuffle(advantages)
+        random.Random(self.calls).shuffle(advantages)
+        self.calls += 1
         return with_advantages(batch, advantages), said
+
+
+class Shuffled(Reinforcement):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.pay = Blind(self.benchmark, self.learning, self.options, self.update)
 
 
 LEARNING = (
