@@ -22,13 +22,13 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
 from orchestra.errors import BadInput, RunFailed
-from orchestra.learning import launcher
 from orchestra.learning.loop import Figures
 from orchestra.learning.pairs import Pair
 from orchestra.learning.preference import Preference
 from orchestra.learning.reference import LogProbs, logprobs
 from orchestra.learning.settings import Settings, processes
 from orchestra.learning.trainable import Trainable
+from orchestra.learning.with_trl import common
 
 Places = Sequence[Sequence[int | None]]
 """Of the pairs of each step; None fills up."""
@@ -87,26 +87,16 @@ def arguments(pairs: Sequence[Pair], settings: Settings, preference: Preference)
     fits = max(1, settings.max_tokens_per_step // (2 * longest))
     micro = max(n for n in range(1, own + 1) if own % n == 0 and n <= fits)
     return DPOConfig(
-        **launcher.arguments(settings.precision),
+        **common(settings),
         beta=preference.beta,
         loss_type=["sigmoid"],
         precompute_ref_log_probs=True,  # by us
         max_length=None,
         remove_unused_columns=False,  # masks
-        gradient_checkpointing=False,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=own // micro,
         train_sampling_strategy="sequential",
         num_train_epochs=1,  # the dataset has all of them
-        learning_rate=settings.lr,
-        lr_scheduler_type="linear",
-        seed=settings.seed,
-        data_seed=settings.seed,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
     )
 
 

@@ -80,23 +80,30 @@ def arguments(rows: Sequence[Row], settings: Settings) -> SFTConfig:
         n for n in range(1, own + 1) if own % n == 0 and (n == 1 or n * longest <= settings.max_tokens_per_step)
     )
     return SFTConfig(
-        **launcher.arguments(settings.precision),
-        gradient_checkpointing=False,
+        **common(settings),
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=own // micro,
         num_train_epochs=settings.epochs,
-        learning_rate=settings.lr,
-        lr_scheduler_type="linear",
         max_length=None,
         train_sampling_strategy="group_by_length",
-        seed=settings.seed,
-        data_seed=settings.seed,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
     )
+
+
+def common(settings: Settings) -> dict[str, Any]:
+    """What every trainer of TRL's is told: the settings, a log of every step, and nothing that we do ourselves."""
+    return {
+        **launcher.arguments(settings.precision),
+        "gradient_checkpointing": False,
+        "learning_rate": settings.lr,
+        "lr_scheduler_type": "linear",
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+    }
 
 
 class _Progress(TrainerCallback):

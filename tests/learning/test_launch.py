@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 from transformers import TrainingArguments
 
 from orchestra.learning import launcher
+from tests.learning.deepspeed_here import DEEPSPEED
 from tests.learning.preferences import branched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,17 +34,6 @@ ALSO = {
 }
 """Options by recipe and trainer."""
 SHARDED = {"zero1": 1, "zero2": 2, "zero2_cpu": 2, "zero3": 3}
-
-NEEDED = {
-    "deepspeed": find_spec("deepspeed"),
-    "g++": shutil.which("g++"),
-    "Python.h": (Path(sysconfig.get_path("include")) / "Python.h").exists(),
-}
-MISSING = [name for name, there in NEEDED.items() if not there]
-DEEPSPEED = pytest.mark.skipif(
-    bool(MISSING),
-    reason=f"{' and '.join(MISSING)} not here: make install adds deepspeed where there is g++, which it compiles with",
-)
 
 
 def launch(

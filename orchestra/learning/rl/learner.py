@@ -33,7 +33,7 @@ from orchestra.learning.rl.experience import Batch, Experience
 from orchestra.learning.rl.normalise import Share, weights
 from orchestra.learning.rl.policies import CRITIC, Policies
 from orchestra.learning.rl.processes import stage
-from orchestra.learning.rl.reading import Numbers, Reader, flat, rows_of
+from orchestra.learning.rl.reading import Numbers, Reader, by_place, flat, rows_of
 from orchestra.learning.rl.settings import Update
 from orchestra.learning.rl.stepping import Optimisers, Part, Step
 from orchestra.learning.rl.surrogate import BOUND, importance, log_ratio, policy_loss, value_loss
@@ -252,8 +252,7 @@ class Learner:
             now = self.reader.scored(pack)
             rows = rows_of(experiences, members, now.device)
             if members[0] not in old:
-                numbers = iter(now.detach().tolist())
-                old |= {place: [next(numbers) for _ in range(experiences[place].tokens)] for place in members}
+                old |= by_place(now.detach(), experiences, members)
             before = flat(old, members, now.device)
             off = log_ratio(before, flat(sampled, members, now.device), rows, len(members), settings.ratio)
             terms = policy_loss(

@@ -92,9 +92,7 @@ class Reader:
     ) -> dict[int, list[float]]:
         found: dict[int, list[float]] = {}
         for pack, members in self.packed(experiences, places):
-            numbers = iter(compute(pack, members).tolist())
-            for place in members:
-                found[place] = [next(numbers) for _ in range(experiences[place].tokens)]
+            found |= by_place(compute(pack, members), experiences, members)
         return found
 
     def everyones(self, own: dict[int, list[float]]) -> dict[int, list[float]]:
@@ -112,6 +110,12 @@ def _prompt(row: Row) -> Row:
     """What an agent saw before it spoke, every token labelled, so that all of it is read."""
     first = next(at for at, label in enumerate(row.labels) if label != IGNORED)
     return replace(row, input_ids=row.input_ids[:first], labels=row.input_ids[:first])
+
+
+def by_place(numbers: Tensor, experiences: Sequence[Experience], members: Sequence[int]) -> dict[int, list[float]]:
+    """The inverse of `flat`: (M,) of a pack -> the numbers of each of its members."""
+    left = iter(numbers.tolist())
+    return {place: [next(left) for _ in range(experiences[place].tokens)] for place in members}
 
 
 def flat(numbers: Numbers, members: Sequence[int], device: torch.device) -> Tensor:

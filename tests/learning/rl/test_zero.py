@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +16,13 @@ from safetensors.torch import load_file, save_file
 from orchestra.errors import BadInput
 from orchestra.learning.rl.processes import accelerator, stage
 from orchestra.training import grpo
+from tests.learning.deepspeed_here import DEEPSPEED
 from tests.learning.rl import sharded_steps
 from tests.learning.rl.batches import UPDATE, close
 from tests.learning.rl.sharded_steps import VARIANTS, WORDS, State, learn, learner, state
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parents[3]
-NEEDED = {
-    "deepspeed": find_spec("deepspeed"),
-    "g++": shutil.which("g++"),
-    "Python.h": (Path(sysconfig.get_path("include")) / "Python.h").exists(),
-}
-MISSING = [name for name, there in NEEDED.items() if not there]
-DEEPSPEED = pytest.mark.skipif(
-    bool(MISSING),
-    reason=f"{' and '.join(MISSING)} not here: make install adds deepspeed where there is g++, which it compiles with",
-)
 
 
 def launched(processes: int, script: str, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
