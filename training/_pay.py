@@ -47,7 +47,12 @@ class Pay:
         paid = local(scored) if local and self.critic else []
         own = [{key: row.value or 0.0 for key, row in table.rows.items()} for table in paid] or None
         batch = batch_of(scored, tables, mass, self.learning, local=own)
-        return batch, _earned(scored, batch)
+        return batch, {**_earned(scored, batch, options.screen), **_spent(trees)}
+
+    def differs(self, tree: Trajectory) -> bool:
+        """Whether any draw of a tree has an advantage, by the rule that the step learns by."""
+        (table,) = self._credit(self._local())(earned([tree], self.benchmark, self.options.rule))
+        return any(row.advantage for row in table.rows.values())
 
     def _local(self) -> Credit | None:
         """What decisions are paid besides; nothing to --main, who answers for the whole."""
@@ -88,12 +93,35 @@ def but(pay: Credit, role: str) -> Credit:
     return credit
 
 
-def _earned(scored: Sequence[Scored], batch: Batch) -> dict[str, Any]:
-    """Mean reward of leaves, of each task alike, and how many tasks have something to tell apart."""
-    of_tasks = [[r for rewards in each.rewards if (r := rewards[TASK]) is not None] for each in scored]
-    told = [each for each in of_tasks if each]
+def _earned(scored: Sequence[Scored], batch: Batch, screen: int) -> dict[str, Any]:
+    """Mean reward of leaves, of each task alike, and how many tasks have something to tell apart.
+
+    Where trees were screened the reward is of the first draws alone: which tasks got more depends on these.
+    """
+    of_tasks = [_rewards(each) for each in scored]
+    first = [_rewards(each, screen) for each in scored] if screen else of_tasks
+    told, known = [each for each in first if each], [each for each in of_tasks if each]
     return {
         "reward": fmean(fmean(each) for each in told) if told else 0.0,
-        "mixed": fmean(min(each) < max(each) for each in told) if told else 0.0,
+        "mixed": fmean(min(each) < max(each) for each in known) if known else 0.0,
         "left_out": batch.left_out,
+    }
+
+
+def _rewards(scored: Scored, below: int | None = None) -> list[float]:
+    """Of the leaves that have one, or of those whose draws are all below a number."""
+    return [
+        reward
+        for leaf, rewards in zip(scored.trajectory.leaves, scored.rewards, strict=True)
+        if (reward := rewards[TASK]) is not None and (below is None or all(key.draw < below for key in leaf.taken))
+    ]
+
+
+def _spent(trees: Sequence[Trajectory]) -> dict[str, int]:
+    """What a step was drawn with."""
+    made = [d.completion.usage for tree in trees for d in tree.decisions if d.completion is not None]
+    return {
+        "calls": len(made),
+        "tokens_in": sum(each.tokens_in for each in made),
+        "tokens_out": sum(each.tokens_out for each in made),
     }

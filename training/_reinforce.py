@@ -199,6 +199,8 @@ class Reinforcement:
             draws=self.draws,
             seed=self.options.seed,
             step=step,
+            screen=self.options.screen,
+            differ=self.pay.differs,
             progress=None if self.options.stale else partial(self.report, f"step {step + 1}: draw"),
         )
 

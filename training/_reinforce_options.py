@@ -38,6 +38,13 @@ def common(parser: recipe.Parser, branch: str = "4,2,2") -> None:
     add("--tasks", type=int, default=16, help="of a step (default 16)")
     add("--branch", metavar="N|N,N,...", help=f"draws of each state, or of each policy's (default {branch})")
     parser.set_defaults(usual_branch=branch)
+    add(
+        "--screen",
+        type=int,
+        default=0,
+        metavar="N",
+        help="at first at most N draws of a state, and the others only where these differ (default 0: all at once)",
+    )
     add("--mode", choices=("full", "aligned", "best"), default="full", help="how trees grow (default full)")
     add("--rule", choices=("strict", "flexible"), default="strict", help="what counts as right (default strict)")
     add("--local", choices=("none", VERDICT, OWN), default="none",
@@ -123,6 +130,8 @@ def compared(draws: Mapping[str, int], learning: Sequence[str], options: Namespa
     """Raises BadInput where a policy that is to learn would never have anything to learn from, or wrongly."""
     if options.mode != "full" and len(set(draws.values())) > 1:
         raise BadInput(f"--mode {options.mode} draws alike for all, got --branch {options.branch}; fix: one number")
+    if options.screen:
+        _screening(draws, options, update)
     if update.order == "sequential" and any(number > 1 for number in list(draws.values())[1:]):
         raise BadInput(
             "--order sequential corrects along single paths, so the first policy alone may have several draws, got "
@@ -137,3 +146,15 @@ def compared(draws: Mapping[str, int], learning: Sequence[str], options: Namespa
                 f"{', '.join(alone)} would learn nothing, since a single draw is compared with nobody; fix: --branch "
                 f"of 2 or more, --single moving{', or --learn ' + ' '.join(others) if others else ''}"
             )
+
+
+def _screening(draws: Mapping[str, int], options: Namespace, update: Update) -> None:
+    """Raises BadInput where nothing could tell that draws differ, or none would be saved."""
+    most = max(draws.values())
+    if not 2 <= options.screen < most:
+        raise BadInput(f"expected --screen from 2 to below the {most} draws of --branch, got {options.screen}; fix: 2")
+    if update.critic != "none" or options.single == "moving" or options.mode != "full":
+        raise BadInput(
+            "--screen looks for draws that differ from their siblings, so it goes with --mode full and --single zero, "
+            "and with no critic; fix: drop --screen"
+        )

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from orchestra.digest import digest
+from orchestra.engine import Full
 from orchestra.errors import BadInput, OrchestraError
 from orchestra.evaluation.benchmark import Benchmark
-from orchestra.evaluation.collect import Mode, branching, trees
+from orchestra.evaluation.collect import Mode, branching, screened, trees
 from orchestra.learning.settings import processes
 from orchestra.models.model import Model, Policy
 from orchestra.team import Team
@@ -48,16 +49,30 @@ def draw(
     draws: Mapping[str, int],
     seed: int,
     step: int,
+    screen: int = 0,
+    differ: Callable[[Trajectory], bool] = bool,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[tuple[int, Trajectory]]:
-    """This process's trees of a step, with the places of their tasks. `draws`: role -> number of a state."""
+    """This process's trees of a step, with the places of their tasks. `draws`: role -> number of a state.
+
+    With `screen`, of the mode `full`: at most so many draws of each state first, and the others where these `differ`.
+    """
     rank, world = processes()
     own = [(place, task) for place, task in enumerate(tasks) if place % world == rank]
-    branch = branching(mode, team, benchmark, max(draws.values()), FrozenMap(draws))
+    asked, seed = [task for _, task in own], seed_of(seed, step)
     with open_run(folder / FOLDER / f"rank-{rank}", create=True) as run:
-        going = trees(team, [task for _, task in own], branch, run, seed=seed_of(seed, step), progress=progress)
+        if screen:
+            few, whole = _full({role: min(screen, n) for role, n in draws.items()}), _full(draws)
+            going = screened(team, asked, few, whole, differ, run, seed=seed, progress=progress)
+        else:
+            branch = branching(mode, team, benchmark, max(draws.values()), FrozenMap(draws))
+            going = trees(team, asked, branch, run, seed=seed, progress=progress)
         found = asyncio.run(going)
     return [(place, tree) for (place, _), tree in zip(own, found, strict=True)]
+
+
+def _full(draws: Mapping[str, int]) -> Full:
+    return Full(max(draws.values()), FrozenMap(draws))
 
 
 def gathered(work: Callable[[], Sequence[tuple[int, Trajectory]]]) -> list[Trajectory]:

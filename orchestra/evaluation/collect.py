@@ -1,8 +1,9 @@
 """Trajectories to learn from: trees over a team on training tasks, their leaves scored and credit assigned.
 
-`trees` grows a tree on every task, `searched` one that goes where it pays. `contrast` spends less than whole trees: it
-samples the first role everywhere, and grows the rest only where its samples differ in success, once under a right one
-and once under a wrong one, which is where the roles behind it have something to learn.
+`trees` grows a tree on every task, `searched` one that goes where it pays, and `screened` whole ones only where a few
+draws already differ. `contrast` spends less than whole trees: it samples the first role everywhere, and grows the rest
+only where its samples differ in success, once under a right one and once under a wrong one, which is where the roles
+behind it have something to learn.
 """
 
 from __future__ import annotations
@@ -55,6 +56,31 @@ async def trees(
     async def one(task: Task) -> Trajectory:
         how = branch(task) if callable(branch) else branch
         return await grow(team, task, how, seed=seed, journal=_journal(folder, team, task, seed))
+
+    return await each(one, tasks, folder, concurrency, progress)
+
+
+async def screened(
+    team: Team,
+    tasks: Sequence[Task],
+    few: Branch,
+    whole: Branch,
+    differ: Callable[[Trajectory], bool],
+    folder: Run,
+    *,
+    seed: int = 0,
+    concurrency: int = 64,
+    progress: Progress | None = None,
+) -> list[Trajectory]:
+    """One tree a task: grown by `few`, and grown on by `whole` where that tree's draws `differ`.
+
+    Its draws are then the first ones of the whole tree and are not made again.
+    """
+
+    async def one(task: Task) -> Trajectory:
+        journal = _journal(folder, team, task, seed)
+        small = await grow(team, task, few, seed=seed, journal=journal)
+        return await grow(team, task, whole, seed=seed, journal=journal) if differ(small) else small
 
     return await each(one, tasks, folder, concurrency, progress)
 
