@@ -1,7 +1,7 @@
 """What a team gains by reinforcement: measured before and after on the same held-out tasks, and beside controls.
 
     start -> held-out figures -> training/grpo.py or ppo.py -> held-out figures, paired with the start's
-                              -> the same with other options (--against), from the same start
+                              -> the same with other options, from the same start: a control for each --against
 
 Whichever wins is told; what stands is decided apart, on development tasks.
 """
@@ -9,16 +9,19 @@ Whichever wins is told; what stands is decided apart, on development tasks.
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
 from orchestra.errors import BadInput, UnknownName
 from orchestra.evaluation.gate import LEVEL, better
 from orchestra.evaluation.outcome import against
 from orchestra.evaluation.result import Result
+from orchestra.evaluation.rewards import earned, own
 from orchestra.learning import recipe
 from orchestra.models.progress import Report
 from orchestra.training import _loop, _options, _reinforce_options, _report
@@ -26,7 +29,7 @@ from orchestra.training._loop import Loop, Tasks
 from orchestra.training._stages import Stages
 from orchestra.training._team import CHAIN
 
-START, TRAINED, CONTROL = "start", "trained", "control"
+START, TRAINED = "start", "trained"
 OURS: Final = frozenset(
     f"--{name}"
     for name in (
@@ -57,6 +60,17 @@ class Gain(Stages):
         given += ["--init", self.start] if self.start else []
         return self.loop.fitted(f"train {name}", trainer, *given, *words)
 
+    def own_words(self, name: str) -> dict[str, float]:
+        """Role -> share of its held-out decisions whose own words are right, whatever the team made of them."""
+        with self.loop.run(f"measured/{name}") as folder:
+            trees = list(folder.trajectories())
+        values = defaultdict[str, list[float]](list)
+        for tree, table in zip(trees, own(self.loop.benchmark)(earned(trees, self.loop.benchmark)), strict=True):
+            for decision in tree.decisions:
+                if (value := table.rows[decision.key].value) is not None:
+                    values[decision.role].append(value)
+        return {role: fmean(of_role) for role, of_role in values.items()}
+
     def swapped(self, usual: Result) -> dict[str, Any]:
         """What exchanging the trained adapters of two roles does; `paired` is of the team as trained."""
         found = {}
@@ -79,9 +93,9 @@ def gain(name: str, trainer: str, words: Sequence[str], options: Namespace, repo
     found = {START: team.measured(START, team.start)}
     trained = {TRAINED: team.fitted(TRAINED, trainer, own)}
     found[TRAINED] = team.measured(TRAINED, TRAINED)
-    if options.against:
-        trained[CONTROL] = team.fitted(CONTROL, trainer, [*own, *_options.words(options.against)])
-        found[CONTROL] = team.measured(CONTROL, CONTROL)
+    for control, more in controls(options.against).items():
+        trained[control] = team.fitted(control, trainer, [*own, *more])
+        found[control] = team.measured(control, control)
     candidate = team.on_dev(TRAINED, TRAINED)
     gate = loop.gate(f"gate {TRAINED}", lambda: better(candidate, first, level=options.gate_level), TRAINED)
     result = {
@@ -90,6 +104,7 @@ def gain(name: str, trainer: str, words: Sequence[str], options: Namespace, repo
         "gates": [gate.figures()],
         "stands": TRAINED if gate.promoted else START,
         "training": trained,
+        **({"own_words": {name: team.own_words(name) for name in found}} if len(team.cast.policies) > 1 else {}),
         **({"swapped": team.swapped(found[TRAINED])} if options.swap else {}),
     }
     return loop.finish(result)
@@ -101,8 +116,25 @@ def summary(result: Mapping[str, Any]) -> str:
     systems = {**result["systems"], **(result["swapped"]["systems"] if "swapped" in result else {})}
     lines = [*_report.table(systems), *_report.verdicts({**result["paired"], **more})]
     for name, each in result["training"].items():
-        lines.append(f"{name}: reward {each['reward_first']:.3f} -> {each['reward_last']:.3f} in {each['steps']} steps")
+        lines.append(f"{name}: {_course(each)}")
+    words = result.get("own_words", {START: {}})
+    for role, before in words[START].items():
+        after = ", ".join(f"{100 * words[name][role]:.1f} % {name}" for name in result["training"])
+        lines.append(f"right by its own words: {role} {100 * before:.1f} % {START}, {after}")
     return "\n".join([*lines, f"stands: {result['stands']}; all figures in {result['output']}/result.json"])
+
+
+def _course(training: Mapping[str, Any]) -> str:
+    """How a training went, and what there was to learn from."""
+    curve = training["curve"]
+    drawn, kept = sum(step["rows"] for step in curve), sum(step["kept"] for step in curve)
+    mixed, far = fmean(step["mixed"] for step in curve), fmean(step["mismatch_kl"] for step in curve)
+    return (
+        f"reward {training['reward_first']:.3f} -> {training['reward_last']:.3f} in {training['steps']} steps, "
+        f"{training['seconds']:.0f} s; {sum(step['calls'] for step in curve)} calls, {100 * mixed:.0f} % of tasks with "
+        f"draws to tell apart, {kept} of {drawn} rows learnt from; entropy {curve[0]['entropy']:.3f} -> "
+        f"{curve[-1]['entropy']:.3f} nats, mismatch KL {far:.4f}"
+    )
 
 
 def parser_of(name: str, trainer: str, description: str, branch: str) -> recipe.Parser:
@@ -116,19 +148,42 @@ def parser_of(name: str, trainer: str, description: str, branch: str) -> recipe.
     add("--steps", type=int, default=20, help="of reinforcement, with --items tasks each (default 20)")
     add("--branch", metavar="N|N,N,...", help=f"draws of each state, or of each policy's (default {branch})")
     parser.set_defaults(usual_branch=branch)
-    add("--against", default="", metavar="WORDS", help=f"train a control too, with these more options of {trainer}.py")
+    add(
+        "--against",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help=f"train a control too, with these more options of {trainer}.py; several times: several controls",
+    )
     add("--swap", action="store_true", help="also measure the team with the adapters of two roles exchanged")
     add("--gate-level", type=float, default=LEVEL, help=f"p below which the gate lets through (default {LEVEL})")
     add(f"--{trainer}", default="", metavar="WORDS", help=f"options of training/{trainer}.py")
     return parser
 
 
+def controls(against: Sequence[str]) -> dict[str, list[str]]:
+    """Name -> words of each control, named by them. Raises BadInput for none, or the same twice.
+
+    >>> controls(["--group turn", "--local verdict"])
+    {'group-turn': ['--group', 'turn'], 'local-verdict': ['--local', 'verdict']}
+    """
+    found: dict[str, list[str]] = {}
+    for each in against:
+        words = _options.words(each)
+        name = "-".join(word.lstrip("-").replace("=", "-").replace("/", "-") for word in words)
+        if not name or name in (START, TRAINED, *found):
+            raise BadInput(f"expected --against of words that no other control has, got {each!r}; fix: drop it")
+        found[name] = words
+    return found
+
+
 def checked(options: Namespace) -> Namespace:
     """Raises BadInput for counts below 1, roles to exchange where there is one, or words that would train another team
     than is measured."""
     _options.check(options, "steps", "turns")
-    given = " ".join(getattr(options, name, "") for name in ("grpo", "ppo", "against"))
-    for word in _options.words(given):
+    given = [getattr(options, "grpo", ""), getattr(options, "ppo", ""), *options.against]
+    controls(options.against)
+    for word in _options.words(" ".join(given)):
         if word.partition("=")[0] in OURS:
             raise BadInput(
                 f"expected {word} of the loop itself, since it is of what is measured too; fix: drop the quotes"
