@@ -23,6 +23,7 @@ from orchestra.evaluation.outcome import against
 from orchestra.evaluation.result import Result
 from orchestra.evaluation.rewards import earned, own
 from orchestra.learning import recipe
+from orchestra.learning.adapters import bind
 from orchestra.models.progress import Report
 from orchestra.training import _loop, _options, _reinforce_options, _report
 from orchestra.training._loop import Loop, Tasks
@@ -179,7 +180,7 @@ def controls(against: Sequence[str]) -> dict[str, list[str]]:
 
 def checked(options: Namespace) -> Namespace:
     """Raises BadInput for counts below 1, roles to exchange where there is one, or words that would train another team
-    than is measured."""
+    than is measured; BadData for a start that is none."""
     _options.check(options, "steps", "turns")
     given = [getattr(options, "grpo", ""), getattr(options, "ppo", ""), *options.against]
     controls(options.against)
@@ -188,6 +189,8 @@ def checked(options: Namespace) -> Namespace:
             raise BadInput(
                 f"expected {word} of the loop itself, since it is of what is measured too; fix: drop the quotes"
             )
+    if options.init is not None:
+        bind(options.init)
     if options.swap and options.team != "chain":
         raise BadInput(f"expected --team chain ({', '.join(CHAIN)}) for --swap, got {options.team}; fix: drop --swap")
     return options

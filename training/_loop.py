@@ -103,8 +103,8 @@ class Loop:
         return Result(name, self.benchmark.name, items)
 
     def forecast(self, passes: float) -> None:
-        """Tells how long so many runs of the team will take, by how long the held-out ones of the untrained took."""
-        first = next(stage for stage in self.stages if stage["name"] == "measure untrained")
+        """Tells how long so many runs of the team will take, by how long the first measured ones took."""
+        first = next(stage for stage in self.stages if "items" in stage["figures"])
         minutes = passes * first["seconds"] / first["figures"]["n"] / 60
         self.say(f"about {passes:.0f} runs of the team to come, some {minutes:.1f} min, and the trainings besides")
 

@@ -7,6 +7,10 @@ moves each policy's adapter by its own optimiser; a policy that learns needs sev
 compares the draws of an agent's turn whatever they had seen, as plain GRPO does to a team: the control. --local verdict
 pays a verifier for its own verdict besides.
 
+--screen N makes N draws of a state at first, and the others where these differ: what agrees teaches nothing, and most
+of a step is drawing. Of rewards that are right or wrong each task's expected gradient keeps its direction and tasks are
+weighed anew (tests/training/test_screen.py), as where DAPO (arXiv 2503.14476) drops tasks after drawing all.
+
 Group-relative advantages: arXiv 2402.03300; state-matched ones: AT-GRPO, arXiv 2510.11062; weights by rollout: Agent
 Lightning, arXiv 2608.17528. There is no critic; training/ppo.py has one.
 """

@@ -11,6 +11,7 @@
 
 Every iteration talks with the adapters of the one before, as in the paper. What stands is decided apart: by the
 promotion gate, on development tasks, which asks for an accuracy at most --margin lower and for fewer tokens said.
+A team that is hardly ever right has nothing to select: --init begins with trained adapters, such as those of `cloning`.
 
 Differs from the paper: no pool of format prompts written by a larger model; the best and not a middle slice is kept;
 search counts a leaf once and values are those of all leaves (orchestra/evaluation/tree_search.py).
@@ -22,6 +23,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from orchestra.credit import Scored, leaf_mean
@@ -35,14 +37,15 @@ from orchestra.evaluation.result import Result
 from orchestra.evaluation.rewards import earned, weighed
 from orchestra.evaluation.statistics import non_inferior
 from orchestra.evaluation.tree_search import Search
-from orchestra.learning import Choosing, preference_pairs, recipe
+from orchestra.learning import Choosing, bind, preference_pairs, recipe
 from orchestra.models.progress import Report
 from orchestra.training import _loop, _options, _report
-from orchestra.training._loop import wait
+from orchestra.training._loop import Loop, Tasks, wait
 from orchestra.training._select import SELECTED, best_leaves, selected
 from orchestra.training._stages import Stages
 from orchestra.training._team import Kind
 
+UNTRAINED, START = "untrained", "start"
 METHODS: Final = ("isft", "idpo", "hybrid")
 LEAF_MEAN: Final = "leaf_mean"
 SFT: Final = "--epochs 2 --lr 6e-4"
@@ -58,13 +61,14 @@ def optima(options: Namespace, report: Report) -> dict[str, Any]:
     """The whole loop; what result.json holds."""
     loop = _loop.begin("optima", options, report)
     talk = Optima(loop, options, _loop.drawn(loop, options, shown=options.shots, rounds=1))
-    first = standing = talk.on_dev("untrained")
-    untrained = talk.measured("untrained")
+    began = START if talk.start else UNTRAINED
+    first = standing = talk.on_dev(began, talk.start)
+    beginning = talk.measured(began, talk.start)
     drawn = options.samples if options.method == "isft" else max(options.samples, options.rollouts)
     loop.forecast(options.iterations * (options.items * drawn + options.dev) + 2 * options.n)
-    curve, gates, last, stands = [talk.figures("untrained", first, first)], list[Decision](), "", ""
+    curve, gates, last, stands = [talk.figures(began, first, first)], list[Decision](), "", ""
     for number in range(1, options.iterations + 1):
-        name = talk.iterate(number, last)
+        name = talk.iterate(number, last or talk.start)
         if not name:
             loop.say("nothing to learn from any more; fix: more --items or --samples, or a lower --over")
             break
@@ -75,12 +79,12 @@ def optima(options: Namespace, report: Report) -> dict[str, Any]:
         curve.append(talk.figures(last, found, first))
     trained = {name: talk.measured(name, name) for name in dict.fromkeys((last, stands)) if name}
     result = {
-        "systems": {"untrained": untrained.summary(), **{name: each.summary() for name, each in trained.items()}},
+        "systems": {began: beginning.summary(), **{name: each.summary() for name, each in trained.items()}},
         "iterations": curve,
-        "held_out": {name: talk.figures(name, each, untrained) for name, each in trained.items()},
-        "paired": {name: against(each, {"untrained": untrained}) for name, each in trained.items()},
+        "held_out": {name: talk.figures(name, each, beginning) for name, each in trained.items()},
+        "paired": {name: against(each, {began: beginning}) for name, each in trained.items()},
         "gates": [gate.figures() for gate in gates],
-        "stands": stands or "untrained",
+        "stands": stands or began,
     }
     return loop.finish(result)
 
@@ -88,31 +92,42 @@ def optima(options: Namespace, report: Report) -> dict[str, Any]:
 class Optima(Stages):
     """The stages of the loop, of one set of tasks."""
 
+    def __init__(self, loop: Loop, options: Namespace, tasks: Tasks) -> None:
+        super().__init__(loop, options, tasks)
+        self.start = str(options.init.resolve()) if options.init else ""
+        known = bind(options.init) if options.init else {}
+        if options.init and not known.keys() & set(self.cast.policies):
+            raise BadInput(
+                f"expected adapters of {' or '.join(self.cast.policies)} for --team {options.team}, got those of "
+                f"{', '.join(known)} in {options.init}; fix: --init"
+            )
+
     def gated(self, candidate: Result, standing: Result, adapters: str) -> Decision:
         options = self.options
         return self.loop.gate(
             f"gate {adapters}", lambda: no_worse(candidate, standing, options.rule, options.margin), adapters
         )
 
-    def figures(self, name: str, found: Result, untrained: Result) -> dict[str, Any]:
-        """Accuracy and tokens, and how they stand to the untrained team's on the same tasks."""
+    def figures(self, name: str, found: Result, beginning: Result) -> dict[str, Any]:
+        """Accuracy and tokens, and how they stand to those of the team it began with, on the same tasks."""
         rule, words = self.options.rule, said(found)
-        before = said(untrained)
-        compared = against(found, {"untrained": untrained})["untrained"]["paired"][rule]
+        before = said(beginning)
+        compared = against(found, {"beginning": beginning})["beginning"]["paired"][rule]
         return {
             "name": name,
             "accuracy": found.accuracy(rule)._asdict(),
             "tokens_said": sum(words.values()) / len(words),
             "tokens": found.tokens.mean,
             "of_its_words": sum(words.values()) / max(1.0, sum(before.values())),
-            "of_its_tokens": found.tokens.mean / max(1.0, untrained.tokens.mean),
+            "of_its_tokens": found.tokens.mean / max(1.0, beginning.tokens.mean),
             "delta": compared["delta"],
             "ci_low": compared["ci_low"],
             "non_inferior": non_inferior(compared["ci_low"], self.options.margin),
         }
 
     def iterate(self, number: int, last: str) -> str:
-        """Generates with the adapters `last`, ranks, selects and trains; the name of the new ones, or none."""
+        """Generates with the adapters `last`, a name or a folder, ranks, selects and trains; the name of the new ones,
+        or none."""
         method = self.options.method
         if method == "hybrid":
             method = "isft" if number % 2 else "idpo"
@@ -180,14 +195,15 @@ def _means(batch: Sequence[Scored]) -> dict[str, Any]:
 
 def summary(result: Mapping[str, Any]) -> str:
     """Every iteration, every system, the verdicts, and what stands."""
+    began = result["iterations"][0]["name"]
     lines = [
         f"{row['name']:12}{100 * row['accuracy']['mean']:5.1f} % on development, {row['tokens_said']:.1f} tokens said "
-        f"a task ({100 * row['of_its_words']:.0f} % of the untrained team's)"
+        f"a task ({100 * row['of_its_words']:.0f} % of those of {began})"
         for row in result["iterations"]
     ]
     lines += _report.table(result["systems"]) + _report.verdicts(result["paired"])
     lines += [
-        f"{name}: {100 * row['of_its_words']:.0f} % of the untrained team's words, {100 * row['of_its_tokens']:.0f} % "
+        f"{name}: {100 * row['of_its_words']:.0f} % of the words of {began}, {100 * row['of_its_tokens']:.0f} % "
         f"of its tokens, in and out; no worse within the margin: {'shown' if row['non_inferior'] else 'not shown'}"
         for name, row in result["held_out"].items()
     ]
@@ -201,6 +217,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add = parser.add_argument
     add("--method", choices=METHODS, default="isft", help="what an iteration trains by (default isft)")
     add("--team", choices=get_args(Kind), default="talk", help="talk: seats with private lines (default talk)")
+    add("--init", type=Path, metavar="DIR", help="adapters to begin with, such as those of cloning (default: the base)")
     add("--turns", type=int, default=3, help="of each who talks, at most (default 3)")
     add("--iterations", type=int, default=3, help="of generating and training (default 3)")
     add("--samples", type=int, default=6, help="isft: talks a task (default 6)")
@@ -222,6 +239,8 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     _options.check(options, "iterations", "samples", "rollouts", "draws", "turns")
     if min(options.lambda_tokens, options.lambda_readable) < 0 or not 0 < options.share <= 1:
         raise BadInput("expected --lambda-tokens and --lambda-readable >= 0 and a --share above 0, up to 1")
+    if options.init:
+        bind(options.init)  # here, since a run folder keeps to the options that it was begun with
     return options
 
 

@@ -141,6 +141,7 @@ def test_what_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (atgrpo, ("--against", ""), "expected --against of words"),
         (atgrpo, ("--swap", "--team", "solo"), "expected --team chain"),
         (atgrpo, ("--steps", "0"), "expected --steps >= 1, got 0"),
+        (atgrpo, ("--init", "nothing"), "nothing"),
         (mgrpo, ("--main", "editor"), "unknown --main 'editor'"),
         (mgrpo, ("--branch", "2,2"), "expected --branch of one number, or of 3"),
     ],
