@@ -33,6 +33,13 @@ def test_known_groups(values, scale, expected):
     assert relative(values, scale) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("scale", ["none", "std", "rloo", "maxrl"])
+def test_rounding_is_no_difference(scale):
+    """Exactly 0, so that the rows are dropped."""
+    assert 0.1 + 0.2 != 0.3
+    assert relative([0.1 + 0.2, 0.3, 0.3], scale) == [0.0, 0.0, 0.0]
+
+
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=8), st.floats(-5, 5), st.sampled_from(["none", "std", "rloo"]))
 def test_a_constant_changes_nothing_and_they_sum_to_zero(values, constant, scale):
     moved = relative([value + constant for value in values], scale)
@@ -83,6 +90,14 @@ def test_a_talkative_role_moves_its_baseline_once(build):
     chatty = build([(Key("g|1"), Key("g|2"), Key("g|3"))])
     batch = [scored(chatty, 1.0), scored(chatty, 0.0), scored(chatty, 0.0)]
     assert moving_baseline(decay=0.5)(batch)[2].rows[Key("g|1")].advantage == pytest.approx(-0.5)
+
+
+def test_agents_of_one_role_share_its_baseline(build):
+    """b = 1 by the first; the second, of the same role, is held against it and not let off as a newcomer."""
+    first, second = (build([(Key(name),)]) for name in "gv")
+    second = replace(second, decisions=tuple(replace(d, role="g") for d in second.decisions))
+    tables = moving_baseline()([scored(first, 1.0), scored(second, 0.0)])
+    assert tables[1].rows[Key("v")].advantage == -1.0
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=6), st.floats(0, 1), st.floats(0, 1), st.floats(-1, 1))

@@ -110,6 +110,13 @@ def test_leaves_count_by_their_chance_where_they_end_at_different_depths(build):
     assert row.value == 0.5 and row.advantage == pytest.approx(0.0)  # a plain mean over leaves would say -1/6
 
 
+def test_states_that_are_met_at_one_place_share_it(build):
+    """After equal draws of g one run went on to v and another to r, as merged trees may have it."""
+    tree = build([(Key("g"), Key("v", 0)), (Key("g"), Key("v", 1)), (Key("g"), Key("r"))])
+    assert masses(tree) == {Key("g"): 1.0, Key("v", 0): 0.25, Key("v", 1): 0.25, Key("r"): 0.5}
+    assert leaf_masses(tree) == [0.25, 0.25, 0.5]
+
+
 def test_a_failed_draw_counts_in_no_group(build):
     tree = build([(Key("g", draw),) for draw in range(2)])
     failed = replace(tree.decisions[0], key=Key("g", 2), completion=None, error="lost")
@@ -170,6 +177,12 @@ def test_per_call_an_agent_weighs_one_however_often_it_speaks(build):
     run = build([tuple(Key(state) for state in ("g|1", "v", "g|2", "g|3"))])
     found = per_call(run, masses(run))
     assert found == pytest.approx({Key("g|1"): 1 / 3, Key("v"): 1.0, Key("g|2"): 1 / 3, Key("g|3"): 1 / 3})
+
+
+def test_per_call_counts_the_calls_of_an_agent_not_of_its_role(build):
+    run = build([tuple(Key(state) for state in ("g|1", "v", "g|2"))])
+    run = replace(run, decisions=tuple(replace(d, role="talker") for d in run.decisions))
+    assert per_call(run, masses(run)) == {Key("g|1"): 0.5, Key("v"): 1.0, Key("g|2"): 0.5}
 
 
 def test_per_call_siblings_still_weigh_alike(build):

@@ -1,5 +1,6 @@
 """Whitening inside each agent: mean 0 and deviation 1 for each, nothing made of rounding, nothing lost."""
 
+from dataclasses import replace
 from statistics import fmean, pstdev
 
 import pytest
@@ -43,6 +44,20 @@ def test_by_hand_across_trajectories(build):
     found = by_agent(per_agent([run, run], tables))
     spread = (200 / 3) ** 0.5
     assert found == {"g": [-1.0, 1.0], "v": pytest.approx([-10 / spread, 10 / spread, 0.0, None])}
+
+
+def test_an_advantage_of_zero_stays_one_where_the_mean_is_zero_on_paper(build):
+    values = [0.1, 0.2, -0.3, 0.0]
+    assert fmean(values) != 0
+    found = per_agent([build([(Key("g"),)])] * 4, [table({Key("g"): value}) for value in values])
+    assert by_agent(found)["g"][3] == 0.0
+
+
+def test_two_agents_of_one_role_have_scales_of_their_own(build):
+    run = build([(Key("g"), Key("v"))])
+    run = replace(run, decisions=tuple(replace(d, role="talker") for d in run.decisions))
+    found = per_agent([run, run], [table({Key("g"): 1.0, Key("v"): 10.0}), table({Key("g"): 3.0, Key("v"): 30.0})])
+    assert by_agent(found) == {"g": [-1.0, 1.0], "v": [-1.0, 1.0]}
 
 
 @pytest.mark.parametrize("values", [[0.25, 0.25, 0.25], [0.1 + 0.2, 0.3, 0.3], [7.0]])

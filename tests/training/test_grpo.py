@@ -17,9 +17,11 @@ import pytest
 from orchestra.learning.adapters import bind, read_manifest
 from orchestra.learning.rl.experience import Batch, with_advantages
 from orchestra.models import names
+from orchestra.models.local.model import LocalModel
 from orchestra.training import grpo, ppo
 from orchestra.training._pay import Pay
 from orchestra.training._reinforce import Reinforcement
+from orchestra.training._rollouts import seed_of
 from orchestra.trajectory.store import open_run
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import Request
@@ -62,6 +64,8 @@ def test_a_run_leaves_versions_figures_and_trees(tmp_path: Path, capsys: pytest.
     assert len(found) == 6 and all(len(tree.decisions) == 4 for tree in found)
     policies = [{decision.policy for decision in tree.decisions} for tree in found]
     assert policies.count({"generator@0"}) == policies.count({"generator@1"}) == 3, "each step by its own version"
+    assert {tree.seed for tree in found} == {seed_of(0, step) for step in range(2)}, "and drawn anew"
+    assert len({seed_of(seed, step) for seed in range(2) for step in range(2)}) == 4
     adapters = {decision.request.adapter for tree in found for decision in tree.decisions}
     assert adapters == {"", str(output / "generator@1")}
     assert all(line["mismatch_kl"] <= 0.01 for line in lines)
@@ -70,10 +74,10 @@ def test_a_run_leaves_versions_figures_and_trees(tmp_path: Path, capsys: pytest.
     assert asyncio.run(names.load_model("tiny").generate([asked]))[0].output_ids, "the sampler takes what is published"
 
 
-def test_the_same_command_again_changes_nothing_and_more_steps_go_on(tmp_path: Path) -> None:
-    """Two steps and then four are four."""
+@pytest.mark.parametrize("given", [SOLO, ("--team", "solo", "--branch", "1", "--single", "moving")], ids=" ".join)
+def test_the_same_command_again_changes_nothing_and_more_steps_go_on(given: Sequence[str], tmp_path: Path) -> None:
+    """Two steps and then four are four; single draws also need the baselines that they were held against."""
     one, other = tmp_path / "one", tmp_path / "other"
-    given = (*SOLO, "--single", "moving")
     assert run(one, *given) == run(one, *given) == 0
     assert len(figures(one)) == read_manifest(one).policies["generator"].version == 2
     assert run(one, *given, "--steps", "4") == 0
@@ -104,6 +108,24 @@ def test_one_step_behind_is_as_repeatable_as_none(tmp_path: Path) -> None:
     by_version = [sum(tree.decisions[0].policy == f"generator@{k}" for tree in trees(one)) for k in range(4)]
     assert by_version == [6, 3, 3, 0]
     assert [sum(t.decisions[0].policy == f"generator@{k}" for t in trees(none)) for k in range(4)] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("stale", [0, 1])
+def test_adapters_are_let_go_of_once_nobody_draws_with_them(
+    stale: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that a step was drawn with, at its end: the next one's, which one step behind is drawn beside it, stays."""
+    gone, drop = list[str](), LocalModel.drop
+
+    def dropped(model: LocalModel, adapter: str) -> None:
+        gone.append(Path(adapter).name)
+        drop(model, adapter)
+
+    monkeypatch.setattr(LocalModel, "drop", dropped)
+    assert run(tmp_path / "out", *SOLO, "--steps", "3", "--stale", str(stale)) == 0
+    assert gone == [f"generator@{step - stale}" for step in range(3)]
+    drawn = {Path(d.request.adapter).name for tree in trees(tmp_path / "out") for d in tree.decisions}
+    assert drawn - {""} <= {*gone}
 
 
 def test_the_horizon_grows_stage_by_stage(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from orchestra.learning.rl.experience import Batch, Experience
 from orchestra.learning.rl.normalise import Share, weights
 from orchestra.learning.rl.policies import CRITIC, Policies
 from orchestra.learning.rl.processes import stage
-from orchestra.learning.rl.reading import Numbers, Reader, by_place, flat, rows_of
+from orchestra.learning.rl.reading import Numbers, Reader, by_place, flat, heard, rows_of
 from orchestra.learning.rl.settings import Update
 from orchestra.learning.rl.stepping import Optimisers, Part, Step
 from orchestra.learning.rl.surrogate import BOUND, importance, log_ratio, policy_loss, value_loss
@@ -140,7 +140,7 @@ class Learner:
         longest: dict[tuple[str, str], int] = {}
         for place, each in enumerate(experiences):
             best = longest.setdefault((each.row.run, each.agent), place)
-            if len(each.row.input_ids) - each.tokens > len(experiences[best].row.input_ids) - experiences[best].tokens:
+            if heard(each.row) > heard(experiences[best].row):
                 longest[each.row.run, each.agent] = place
         self.partners.update([seen[place] for place in longest.values()])
         return self.partners.embed(seen).to(self.accelerator.device)

@@ -108,8 +108,13 @@ def rows_of(experiences: Sequence[Experience], members: Sequence[int], device: t
 
 def _prompt(row: Row) -> Row:
     """What an agent saw before it spoke, every token labelled, so that all of it is read."""
-    first = next(at for at, label in enumerate(row.labels) if label != IGNORED)
-    return replace(row, input_ids=row.input_ids[:first], labels=row.input_ids[:first])
+    seen = row.input_ids[: heard(row)]
+    return replace(row, input_ids=seen, labels=seen)
+
+
+def heard(row: Row) -> int:
+    """Tokens before the first that the policy sampled."""
+    return next(at for at, label in enumerate(row.labels) if label != IGNORED)
 
 
 def by_place(numbers: Tensor, experiences: Sequence[Experience], members: Sequence[int]) -> dict[int, list[float]]:

@@ -150,22 +150,41 @@ def said_alone(made: Learner, each: Experience) -> Tensor:
     return torch.stack([logits[place - 1].log_softmax(-1)[each.row.input_ids[place]] for place in at])
 
 
-def reinforce(made: Learner, experiences: Sequence[Experience], how: str = "rollout") -> dict[str, dict[str, Tensor]]:
-    """Policy -> gradient of - sum of weight * advantage * log p, one row after the other."""
+def valued_alone(made: Learner, each: Experience, feature: Tensor | None = None) -> Tensor:
+    """(tokens,): the critic's values of the states before a row's sampled tokens: one row, no tree."""
+    made.policies.use(CRITIC)
+    assert made.reader.head is not None
+    body = made.policies.model.get_base_model().get_decoder()
+    states = body(input_ids=torch.tensor([each.row.input_ids])).last_hidden_state[0]
+    at = [place - 1 for place, label in enumerate(each.row.labels) if label != IGNORED]
+    values: Tensor = made.reader.head(states[at], None if feature is None else feature.expand(len(at), -1))
+    return values
+
+
+def reinforce(
+    made: Learner,
+    experiences: Sequence[Experience],
+    how: str = "rollout",
+    advantages: Sequence[Sequence[float]] | None = None,
+) -> dict[str, dict[str, Tensor]]:
+    """Policy -> gradient of - sum of weight * advantage * log p, one row after the other; `advantages` of each token
+    where they are not the rows' own."""
     shares = [Share(each.row.run, each.agent, each.tokens, each.mass) for each in experiences]
+    gained = advantages or [[each.advantage or 0.0] * each.tokens for each in experiences]
     found = {}
     for name in made.policies.names:
         parameters = made.policies.parameters(name)
         for value in parameters.values():
             value.grad = torch.zeros_like(value)
-        for each, weight in zip(experiences, weights(shares, how, longest=made.longest), strict=True):  # type: ignore[arg-type]
+        weight = weights(shares, how, longest=made.longest)  # type: ignore[arg-type]
+        for each, own, worth in zip(experiences, weight, gained, strict=True):
             if each.row.policy == name:
-                (-weight * (each.advantage or 0.0) * said_alone(made, each).sum()).backward()  # type: ignore[no-untyped-call]
+                (-own * (torch.tensor(worth) * said_alone(made, each)).sum()).backward()  # type: ignore[no-untyped-call]
         found[name] = gradient(made, name)
     return found
 
 
 __all__ = [
     "CRITIC", "JUDGE", "NAMES", "SOLVER", "UPDATE", "Leaf", "batch", "close", "experience", "gradient", "learner",
-    "moments", "reinforce", "said_alone", "same", "shake", "standing", "told", "turned",
+    "moments", "reinforce", "said_alone", "same", "shake", "standing", "told", "turned", "valued_alone",
 ]  # fmt: skip

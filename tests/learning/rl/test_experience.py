@@ -131,6 +131,28 @@ def test_what_a_decision_brings_along(decide: Callable[..., Decision]) -> None:
         with_advantages(batch, [])
 
 
+def test_each_trajectory_has_its_own_advantages_masses_and_rewards(decide: Callable[..., Decision]) -> None:
+    """Though their decisions share a Key."""
+    one = decide("a", logprobs=(-1.0, -2.0))
+    scored = [Scored(made(run, one), ({"task": earned},)) for run, earned in (("x", 1.0), ("y", 0.0))]
+    tables = [Table("t", "", {one.key: Annotation(None, advantage=worth)}) for worth in (0.25, -0.25)]
+    masses = [{one.key: 0.5}, {one.key: 1.0}]
+    batch = batch_of(scored, tables, masses, ["solver"], local=[{one.key: 2.0}, {one.key: 3.0}])
+    found = [(e.row.run, e.advantage, e.mass, e.local) for e in batch.experiences]
+    assert found == [("x", 0.25, 0.5, 2.0), ("y", -0.25, 1.0, 3.0)]
+    assert [(path.places, path.reward) for path in batch.paths] == [((0,), 1.0), ((1,), 0.0)]
+
+
+def test_leaves_have_their_chance(decide: Callable[..., Decision]) -> None:
+    """One draw ends at once, the other goes on to two."""
+    said = {"logprobs": (-1.0, -1.0)}
+    first, second = (decide("a", draw=draw, **said) for draw in range(2))
+    third, fourth = (decide("b", draw=draw, **said) for draw in range(2))
+    leaves = ((first.key,), (second.key, third.key), (second.key, fourth.key))
+    batch = batched(made("run", first, second, third, fourth, leaves=leaves))
+    assert [path.mass for path in batch.paths] == [0.5, 0.25, 0.25]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

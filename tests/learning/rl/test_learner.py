@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from math import exp
+from math import exp, prod
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -17,8 +19,11 @@ from safetensors.torch import load_file, save_file
 
 from orchestra.errors import BadData, RunFailed
 from orchestra.learning.rl import reading
-from orchestra.learning.rl.experience import Batch, with_advantages
+from orchestra.learning.rl.clam import AgentModel
+from orchestra.learning.rl.estimates import estimated
+from orchestra.learning.rl.experience import Batch, Experience, with_advantages
 from orchestra.learning.rl.learner import Learner, corrections
+from orchestra.learning.rl.normalise import Share, weights
 from tests.learning.rl.batches import (
     CRITIC,
     JUDGE,
@@ -33,11 +38,13 @@ from tests.learning.rl.batches import (
     learner,
     moments,
     reinforce,
+    said_alone,
     same,
     shake,
     standing,
     told,
     turned,
+    valued_alone,
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -65,6 +72,42 @@ def test_the_first_step_on_policy_is_reinforce(tiny: Path, how: str) -> None:
     other = "token" if how == "rollout" else "rollout"
     wrong = reinforce(learner(tiny), given.experiences, other)  # control
     assert not close(gradient(made, SOLVER), wrong[SOLVER], 1e-4)
+
+
+def company(made: Learner, given: Batch) -> list[torch.Tensor]:
+    """The embedding that the critic is to read beside each row, by an agent model that begins as the learner's does."""
+    seen = made.reader.observations(given.experiences)
+    plays: dict[tuple[str, str], list[torch.Tensor]] = {}
+    for each, own in zip(given.experiences, seen, strict=True):
+        plays.setdefault((each.row.run, each.agent), []).append(own)
+    model = AgentModel(seen[0].shape[1], made.settings.clam, seed=made.settings.seed)
+    model.update([max(several, key=len) for several in plays.values()])
+    return list(model.embed(seen))
+
+
+@pytest.mark.parametrize("changes", [{"critic": "action"}, {"critic": "token"}, {"critic": "token", "clam": 4}])
+def test_the_first_step_beside_a_critic_row_by_row(tiny: Path, changes: dict[str, Any]) -> None:
+    """Advantages are those of the values before the critic learns; it learns from each decision, or token, alike."""
+    update, given, level = replace(UPDATE, gamma=0.5, decay=0.8, critic_lr=1e-2, **changes), batch(), changes["critic"]
+    made = learner(tiny, update)
+    with_it = company(made, given) if "clam" in changes else [None] * 18
+    worth = [valued_alone(made, each, own) for each, own in zip(given.experiences, with_it, strict=True)]
+    found = estimated(given, {place: each.tolist() for place, each in enumerate(worth)}, level, 0.5, 0.8)
+    pairs = [now - torch.tensor(found.returns[place]) for place, now in enumerate(worth)]
+    missed = torch.stack([each[0] for each in pairs]) if level == "action" else torch.cat(pairs)
+    lost = (missed**2 / 4).mean()
+    own = made.optimisers.trained[CRITIC]
+    slopes = torch.autograd.grad(lost, list(own.values()), materialize_grads=True)
+    expected = reinforce(made, given.experiences, advantages=found.advantages)
+    figures = made.learn(given, 0)
+    assert figures.explained == pytest.approx(found.explained, abs=1e-4)
+    assert figures.value_loss == pytest.approx(float(lost.detach()), abs=1e-6)
+    assert close(gradient(made, CRITIC), dict(zip(own, slopes, strict=True)))
+    assert all(close(gradient(made, name), expected[name]) for name in NAMES)
+    features = torch.stack(with_it) if "clam" in changes else None  # type: ignore[arg-type]
+    late = estimated(given, made.reader.values(given.experiences, features), level, 0.5, 0.8)
+    wrong = reinforce(learner(tiny, update), given.experiences, advantages=late.advantages)  # control
+    assert not close(wrong[SOLVER], expected[SOLVER], 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -171,27 +214,60 @@ def test_corrections_are_the_products_of_the_others_ratios() -> None:
     assert corrections(Batch(found, ()), ratios, ones) == ones, "what lies on no path"
 
 
-def test_who_learns_later_is_weighed_by_what_the_earlier_changed(tiny: Path) -> None:
-    """One after another is, for the first, as all at once; for the second as all at once with corrected advantages."""
+@pytest.mark.parametrize("order", [(SOLVER, JUDGE), (JUDGE, SOLVER)])
+def test_who_learns_later_is_weighed_by_what_the_earlier_changed(tiny: Path, order: tuple[str, str]) -> None:
+    """One after another is, for the first, as all at once; for the second as all at once with corrected advantages.
+
+    What the first says without an advantage has changed as well: some of the judge's rows have none.
+    """
     given, update = batch(), replace(UPDATE, lr=5e-3)
     made, joint = learner(tiny, replace(update, order="sequential")), learner(tiny, update)
-    made.learn(given, 0)
+    step = next(step for step in range(20) if tuple(made._turn(step)) == order)
+    made.learn(given, step)
     steps = {name: standing(made, name) for name in NAMES}
     before = joint.reader.logprobs(given.experiences, range(18))
-    joint.learn(given, 0)
-    first, second = sorted(NAMES, key=lambda name: not same(standing(joint, name), steps[name]))
-    assert same(standing(joint, first), steps[first])
+    joint.learn(given, step)
+    first, second = order
+    assert close(standing(joint, first), steps[first])
     assert not close(standing(joint, second), steps[second], 1e-4), "the correction is to be seen"
     after = joint.reader.logprobs(given.experiences, range(18))
     ratios = {
         place: exp(sum(after[place]) - sum(before[place]))
         for place, each in enumerate(given.experiences)
-        if each.agent == first and each.advantage
+        if each.agent == first
     }
     factors = corrections(given, ratios, dict.fromkeys(range(18), 1.0))
     other = learner(tiny, update)
-    other.learn(with_advantages(given, [(e.advantage or 0.0) * factors[p] for p, e in enumerate(given.experiences)]), 0)
+    corrected = [(e.advantage or 0.0) * factors[p] for p, e in enumerate(given.experiences)]
+    other.learn(with_advantages(given, corrected), step)
     assert close(standing(other, second), steps[second])
+
+
+def test_the_last_of_three_is_weighed_by_both_before_it(tiny: Path) -> None:
+    names, update = (SOLVER, JUDGE, "editor"), replace(UPDATE, lr=5e-3)
+    given = Batch(
+        tuple(
+            experience((60, 70 + tree), (61 + 3 * tree + at, 75, 2), name, run=f"run{tree}", name=name, advantage=worth)
+            for tree, worth in enumerate((1.0, -1.0, 0.5))
+            for at, name in enumerate(names)
+        ),
+        tuple(Leaf((3 * tree, 3 * tree + 1, 3 * tree + 2), 0.0) for tree in range(3)),
+    )
+    made = learner(tiny, replace(update, order="sequential"), names)
+    order = made._turn(0)
+    made.learn(given, 0)
+    joint = learner(tiny, update, names)
+    before = joint.reader.logprobs(given.experiences, range(9))
+    after = made.reader.logprobs(given.experiences, range(9))
+    for earlier in (order[:2], order[1:2]):
+        factors = [
+            prod(exp(sum(after[at]) - sum(before[at])) for at in path.places if given.experiences[at].agent in earlier)
+            for path in given.paths
+        ]
+        other = learner(tiny, update, names)
+        corrected = [(each.advantage or 0.0) * factors[at // 3] for at, each in enumerate(given.experiences)]
+        other.learn(with_advantages(given, corrected), 0)
+        assert close(standing(other, order[2]), standing(made, order[2])) == (len(earlier) == 2)
 
 
 def test_the_order_is_drawn_anew_each_step(tiny: Path) -> None:
@@ -204,12 +280,51 @@ def test_a_policy_that_went_too_far_stays_where_it_was(tiny: Path) -> None:
     """The first pass has no KL, the second would be the first too far: weights and moments are those of one pass."""
     stopped, once = learner(tiny, replace(UPDATE, epochs=4, kl_stop=1e-9)), learner(tiny)
     figures = stopped.learn(batch(), 0)
-    once.learn(batch(), 0)
+    read = once.learn(batch(), 0).tokens
     assert sorted(figures.stopped) == sorted(NAMES) and figures.kl > 1e-9
+    assert figures.tokens == 2 * read, "two passes, and none after"
     assert same(everything(stopped), everything(once))
     free = learner(tiny, replace(UPDATE, epochs=4, kl_stop=1e9))  # control
     assert free.learn(batch(), 0).stopped == []
     assert not same(everything(free), everything(once))
+
+
+def test_every_minibatch_is_held_against_the_policy_before_the_step(tiny: Path) -> None:
+    """Not against what the mini-batches before it have made of it: those numbers are no sampler's."""
+    made = learner(tiny, replace(UPDATE, lr=1e-2, minibatches=3))
+    figures = made.learn(told(batch(), made), 0)
+    assert figures.mismatch == pytest.approx(0, abs=1e-5)
+    assert figures.kl > 1e-4, "the later ones are off-policy"
+    whole = learner(tiny, replace(UPDATE, lr=1e-2))  # control: one mini-batch
+    assert whole.learn(told(batch(), whole), 0).kl == pytest.approx(0, abs=1e-9)
+
+
+def test_a_second_pass_is_clipped_as_the_settings_have_it(tiny: Path) -> None:
+    """Token by token, from the policy before the step; each bound is met, so that another one is told from it: what
+    one row is praised for, more than another is blamed for it, becomes likelier in both."""
+    update = replace(UPDATE, lr=2e-3, low=0.05, high=0.6, dual=1.2)
+    said = ((62, (70, 71, 2), 2.0), (62, (70, 71, 2), -0.5), (63, (80, 81, 82), -2.0), (64, (75, 76, 77), 0.1))
+    given = tuple(experience((60, a), s, run=f"run{at}", advantage=worth) for at, (a, s, worth) in enumerate(said))
+    once, twice = learner(tiny, update), learner(tiny, replace(update, epochs=2))
+    old = once.reader.logprobs(given, range(4))
+    once.learn(Batch(given, ()), 0)
+    twice.learn(Batch(given, ()), 0)
+    own = once.policies.parameters(SOLVER)
+    shares = [Share(each.row.run, each.agent, each.tokens, each.mass) for each in given]
+    weight = weights(shares, "rollout", longest=8)
+
+    def slopes(low: float, high: float, dual: float) -> dict[str, torch.Tensor]:
+        lost = torch.zeros(())
+        for place, each in enumerate(given):
+            worth = each.advantage or 0.0
+            ratio = (said_alone(once, each) - torch.tensor(old[place])).exp()
+            gained = torch.minimum(ratio * worth, ratio.clamp(1 - low, 1 + high) * worth)
+            lost = lost - weight[place] * (gained.clamp(min=dual * worth) if worth < 0 else gained).sum()
+        return dict(zip(own, torch.autograd.grad(lost, list(own.values())), strict=True))
+
+    found, right = gradient(twice, SOLVER), (0.05, 0.6, 1.2)
+    ways = [right, (0.6, 0.6, 1.2), (0.05, 0.05, 1.2), (0.05, 0.6, 9e9)]
+    assert [way for way in ways if close(found, slopes(*way))] == [right]
 
 
 @pytest.mark.parametrize(("epochs", "minibatches"), [(1, 1), (2, 1), (2, 2), (3, 9)])
@@ -221,6 +336,26 @@ def test_each_pass_reads_each_row_once(tiny: Path, epochs: int, minibatches: int
     assert made.learn(given, 0).tokens == epochs * kept
     steps = {int(each) for name, each in moments(made, SOLVER).items() if name.endswith("/step")}
     assert steps == {epochs * min(minibatches, 3)}
+
+
+def test_minibatches_are_drawn_anew_by_seed_step_pass_and_policy(tiny: Path) -> None:
+    """Whole trees, each once a pass, whatever the order that they stand in."""
+    update = replace(UPDATE, minibatches=4, epochs=2)
+    made, other = learner(tiny, update), learner(tiny, replace(update, seed=1))
+    given = batch(trees=8).experiences
+
+    def runs(of: Learner, step: int = 0, name: str = SOLVER, rows: Sequence[Experience] = given) -> list[list[str]]:
+        parts = of._parts(rows, range(len(rows)), step, name)
+        assert [sorted(place for part in half for place in part) for half in (parts[:4], parts[4:])] == [
+            list(range(len(rows)))
+        ] * 2
+        return [sorted({rows[place].row.run for place in part}) for part in parts]
+
+    first = runs(made)
+    assert first == runs(made) == runs(made, rows=given[::-1])
+    assert all(len(each) == 2 for each in first), "trees are whole"
+    assert first[:4] != first[4:]
+    assert first not in (runs(made, step=1), runs(made, name=JUDGE), runs(other))
 
 
 def test_minibatches_weigh_as_much_as_the_whole(tiny: Path) -> None:
@@ -263,6 +398,18 @@ def test_a_step_depends_on_weights_moments_and_number_alone(tiny: Path, changes:
     other.restore(copied[0], {})  # control: weights without moments
     other.learn(batch(2), 2)
     assert not close(everything(other), everything(whole), 1e-4)
+
+
+def test_a_first_step_goes_by_the_rate_and_the_clipped_gradient_alone(tiny: Path) -> None:
+    """AdamW's first step is -lr g / (|g| + 1e-8), without decay; the norm that is told is that before the clip."""
+    made = learner(tiny, replace(UPDATE, critic="action", lr=1e-3, critic_lr=3e-3, clip=1e-3))
+    before = {name: standing(made, name) for name in (*NAMES, CRITIC)}
+    assert made.learn(batch(), 0).norm > 1e-2
+    for name, rate in ((SOLVER, 1e-3), (JUDGE, 1e-3), (CRITIC, 3e-3)):
+        slopes = gradient(made, name)
+        assert float(torch.nn.utils.get_total_norm(slopes.values())) == pytest.approx(1e-3, rel=1e-3)
+        stepped = {each: before[name][each] - rate * g / (g.abs() + 1e-8) for each, g in slopes.items()}
+        assert close(standing(made, name), stepped, 2e-7)
 
 
 def test_what_is_not_finite_stops_before_weights_are_touched(tiny: Path) -> None:
@@ -308,6 +455,30 @@ def test_the_samplers_numbers_weigh_the_gradient(tiny: Path) -> None:
         assert close(gradient(weighed, SOLVER), scaled)
 
 
+LEVELS: list[Literal["token", "turn", "action"]] = ["token", "turn", "action"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_samplers_numbers_weigh_at_the_level_of_the_ratio(tiny: Path, level: Any) -> None:
+    """Tokens that it was off by unlike amounts: each by its own, or all of a row by their mean or their sum."""
+    made = learner(tiny, replace(UPDATE, importance=2.0, ratio=level, normalise="sequence"))
+    exact, shifts = told(batch(), made).experiences, (0.4, -0.3, 0.2, -0.1, 0.05)
+    given = tuple(replace(e, logprobs=tuple(map(sum, zip(e.logprobs, shifts, strict=False)))) for e in exact)
+
+    def expected(at: str) -> dict[str, torch.Tensor]:
+        gained = []
+        for each in given:
+            off = [-shift for shift in shifts[: each.tokens]]
+            alike = {"token": off, "turn": [fmean(off)] * len(off), "action": [sum(off)] * len(off)}[at]
+            times = len(off) if level == "action" else 1  # a sum moves with each of its tokens
+            gained.append([(each.advantage or 0.0) * times * min(exp(each_off), 2.0) for each_off in alike])
+        return reinforce(made, given, "sequence", gained)[SOLVER]
+
+    slopes = {at: expected(at) for at in LEVELS}
+    made.learn(Batch(given, ()), 0)
+    assert [at for at in LEVELS if close(gradient(made, SOLVER), slopes[at])] == [level]
+
+
 def test_divergence_from_the_start_is_told_and_paid_for(tiny: Path) -> None:
     """0 at the start; later what it is; and a price on it draws the policy back."""
     update = replace(UPDATE, kl=1.0, lr=1e-2)
@@ -316,7 +487,11 @@ def test_divergence_from_the_start_is_told_and_paid_for(tiny: Path) -> None:
     assert made.learn(nothing, 0).reference_kl == pytest.approx(0, abs=1e-9)
     for name in NAMES:
         shake(made, name, 0.05)
+    ours, before = (made.reader.logprobs(nothing.experiences, range(18), reference=each) for each in (False, True))
+    apart = [b - o for place in ours for b, o in zip(before[place], ours[place], strict=True)]
     found = [made.learn(nothing, step).reference_kl for step in range(1, 12)]
+    assert found[0] == pytest.approx(fmean(exp(d) - d - 1 for d in apart), rel=1e-3)
+    assert found[0] != pytest.approx(fmean(exp(-d) + d - 1 for d in apart), rel=1e-2), "nor the other way round"
     assert all(each is not None for each in found)
     assert found[0] > 1e-4 and found[-1] < found[0] / 2  # type: ignore[operator]
     assert learner(tiny).learn(batch(), 0).reference_kl is None
@@ -340,6 +515,30 @@ def test_a_critic_alone_learns_while_it_warms_up(tiny: Path, level: Any) -> None
     figures = made.learn(given, 25)
     assert figures.kept == 18
     assert not same(standing(made, SOLVER), before[SOLVER]) and not same(standing(made, CRITIC), critic)
+
+
+@pytest.mark.parametrize("clip", [1e-3, 10.0])
+def test_a_second_pass_of_the_critic_counts_no_way_beyond_its_clip(tiny: Path, clip: float) -> None:
+    """From the values before the step, not those before the pass; row by row, with the clip and without."""
+    update, given = replace(UPDATE, critic="action", critic_lr=1e-2, value_clip=clip, warmup=1), batch()
+    once, twice = learner(tiny, update), learner(tiny, replace(update, epochs=2))
+    before = once.reader.values(given.experiences)
+    returns = estimated(given, before, "action", 1.0, 0.95).returns
+    once.learn(given, 0)
+    twice.learn(given, 0)
+    old, goal = (torch.tensor([each[place][0] for place in range(18)]) for each in (before, returns))
+    now = torch.stack([valued_alone(once, each)[0] for each in given.experiences])
+    assert float((now - old).abs().detach().max()) > 1e-2
+    near = torch.minimum(torch.maximum(now, old - clip), old + clip)
+    own = once.optimisers.trained[CRITIC]
+
+    def slopes(missed: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = torch.autograd.grad(missed.mean() / 4, list(own.values()), retain_graph=True, materialize_grads=True)
+        return dict(zip(own, found, strict=True))
+
+    found = gradient(twice, CRITIC)
+    assert close(found, slopes(torch.maximum((now - goal) ** 2, (near - goal) ** 2)))
+    assert close(found, slopes((now - goal) ** 2), 1e-4) == (clip > 1)
 
 
 def test_a_policy_may_have_any_name(tiny: Path) -> None:

@@ -109,20 +109,19 @@ def test_a_saved_adapter_is_the_one_that_was_trained(tiny: Path, tmp_path: Path,
     assert same(standing(again, name), {each: standing(made, name)[each] for each in standing(again, name)})
 
 
-@pytest.mark.parametrize("started", [False, True])
-def test_the_reference_is_what_the_policy_was_at_the_start(tiny: Path, tmp_path: Path, started: bool) -> None:
+@pytest.mark.parametrize("started", [(), (JUDGE,), NAMES], ids=str)
+def test_the_reference_is_what_the_policy_was_at_the_start(tiny: Path, tmp_path: Path, started: Sequence[str]) -> None:
     """The base, or the adapter that it went on from, even one with dropout; training moves the policy alone."""
-    starts = {}
-    if started:
+    starts = {name: tmp_path / name for name in started}
+    for at, folder in enumerate(starts.values()):
         model = get_peft_model(
             AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32),
             LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", lora_dropout=0.5, task_type="CAUSAL_LM"),
         )
         for name, each in model.named_parameters():
             if "lora_B" in name:
-                torch.nn.init.normal_(each, std=0.1, generator=torch.Generator().manual_seed(len(name)))
-        model.save_pretrained(str(tmp_path / "start"))
-        starts = {JUDGE: tmp_path / "start"}
+                torch.nn.init.normal_(each, std=0.1, generator=torch.Generator().manual_seed(len(name) + at))
+        model.save_pretrained(str(folder))
     made = learner(tiny, shaken=0.0, starts=starts)
     given = told(batch(), made)
     at_first = made.reader.logprobs(given.experiences, range(18))

@@ -53,6 +53,24 @@ def test_values_are_the_heads_of_the_state_before_each_token(tiny: Path) -> None
     assert max(abs(v) for each in found.values() for v in each) > 1e-2, "or nothing was compared"
 
 
+def test_observations_are_what_the_base_makes_of_a_prompts_end(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what the agent said itself nor any adapter has a part in them."""
+    monkeypatch.setattr(reading, "SEEN", 3)
+    made = learner(tiny, replace(UPDATE, critic="action", clam=4))
+    given = batch().experiences
+    found = made.reader.observations(given)
+    body = made.policies.model.get_base_model().get_decoder()
+    for each, seen in zip(given, found, strict=True):
+        prompt = each.row.input_ids[: next(at for at, label in enumerate(each.row.labels) if label != IGNORED)]
+        ids = torch.tensor([prompt])
+        with torch.no_grad():
+            adapted = body(input_ids=ids).last_hidden_state[0]
+            with made.policies.model.disable_adapter():
+                states = body(input_ids=ids).last_hidden_state[0]
+        torch.testing.assert_close(seen, states[:-1][-3:], atol=1e-5, rtol=0)
+        assert float((adapted[:-1][-3:] - seen).abs().max()) > 1e-3  # control
+
+
 def test_nothing_to_read_is_nothing(tiny: Path) -> None:
     made = learner(tiny, replace(UPDATE, critic="action"))
     assert made.reader.logprobs((), []) == {} and made.reader.values(()) == {}
