@@ -6,6 +6,7 @@ from orchestra.roles.citizen import citizen
 from orchestra.roles.critic import critic
 from orchestra.roles.debater import debater
 from orchestra.roles.decider import decider
+from orchestra.roles.delegator import delegator
 from orchestra.roles.evaluator import evaluator
 from orchestra.roles.experimenter import experimenter
 from orchestra.roles.explorer import explorer
@@ -37,6 +38,7 @@ __all__ = [
     "critic",
     "debater",
     "decider",
+    "delegator",
     "evaluator",
     "experimenter",
     "explorer",

@@ -5,6 +5,7 @@ from orchestra.topologies.cascade import cascade
 from orchestra.topologies.ceo import ceo
 from orchestra.topologies.chain import chain
 from orchestra.topologies.debate import debate
+from orchestra.topologies.delegate import delegate
 from orchestra.topologies.dylan import dylan
 from orchestra.topologies.ensemble import ensemble
 from orchestra.topologies.falsify import falsify
@@ -26,6 +27,7 @@ __all__ = [
     "ceo",
     "chain",
     "debate",
+    "delegate",
     "dylan",
     "ensemble",
     "falsify",

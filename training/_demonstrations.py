@@ -1,6 +1,7 @@
 """Demonstrations: what a team says whose members know what to say, written down from golds and private lines.
 
     talk    in the first round all but the last tell their own lines; who speaks after that has heard all, and answers
+    ask     the main agent asks each who has a line, who tells it, and then it answers
     chain   the generator proposes, of a share of tasks what is wrong; the verifier judges truly; the refiner answers
     solo    the generator answers
 
@@ -23,7 +24,8 @@ from orchestra.evaluation.rewards import own
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.team import Team
-from orchestra.training._team import CHAIN, TALKER, Cast
+from orchestra.team.actors.asker import Asker
+from orchestra.training._team import CHAIN, EXPERT, MAIN, TALKER, Cast, inquiry
 from orchestra.trajectory.trajectory import Decision
 from orchestra.types import EMPTY, Completion, Message, Request, Task, View
 
@@ -61,6 +63,8 @@ def demonstrator(cast: Cast, task: Task, proposal: str) -> Team:
         models = {name: Written(usual.get(name, answer(task)), turns) for name in cast.policies}
         return cast.make({name: Policy(name, model) for name, model in models.items()}, 0.0)
 
+    if MAIN in cast.policies:
+        return made(inquiries(made(), task))
     return made(openings(made(), task)) if TALKER in cast.policies else made()
 
 
@@ -77,6 +81,18 @@ def openings(talk: Team, task: Task) -> Turns:
         turns[agent.request(View(task.prompt, heard, private=line, seat=agent.name)).messages] = said
         heard += (Message(agent.name, agent.name, 0, said),)
     return turns
+
+
+def inquiries(ask: Team, task: Task) -> Turns:
+    """What the main agent is asked before each of its questions, and experts are when they are asked."""
+    main, *experts = ask.agents()
+    asker = ask.nodes[0].actor
+    assert isinstance(asker, Asker), "the main agent is the first node"
+    asked, told = inquiry(task, asker.experts, asker.calls)
+    expert = {each.name: each for each in experts}
+    return {main.request(view).messages: said for view, said in asked} | {
+        expert[view.seat].request(view).messages: said for view, said in told
+    }
 
 
 def proposals(tasks: Sequence[Task], benchmark: Benchmark, wrong: float) -> list[str]:
@@ -100,8 +116,8 @@ def _other(tasks: Sequence[Task], at: int, benchmark: Benchmark) -> str:
 
 
 def credited(batch: Sequence[Scored], benchmark: Benchmark) -> list[Table]:
-    """Whose words are worth learning, 1.0 or 0.0: an answer by its own score, a verdict where it is true, and what a
-    talker tells without an answer always."""
+    """Whose words are worth learning, 1.0 or 0.0: an answer by its own score, a verdict where it is true, and what is
+    told or asked without an answer always."""
     return [
         Table(DEMONSTRATED, "", {d.key: Annotation(1.0) if _tells(d) else table.rows[d.key] for d in made})
         for scored, table in zip(batch, own(benchmark)(batch), strict=True)
@@ -111,4 +127,4 @@ def credited(batch: Sequence[Scored], benchmark: Benchmark) -> list[Table]:
 
 def _tells(decision: Decision) -> bool:
     said = decision.completion
-    return decision.role == TALKER and said is not None and answer_line(said.text) is None
+    return decision.role in (TALKER, MAIN, EXPERT) and said is not None and answer_line(said.text) is None

@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from orchestra.errors import BadInput, UnknownName
 from orchestra.evaluation.gate import LEVEL, better
@@ -28,7 +28,7 @@ from orchestra.models.progress import Report
 from orchestra.training import _loop, _options, _reinforce_options, _report
 from orchestra.training._loop import Loop, Tasks
 from orchestra.training._stages import Stages
-from orchestra.training._team import CHAIN
+from orchestra.training._team import CHAIN, POLICIES, Kind
 
 START, TRAINED = "start", "trained"
 OURS: Final = frozenset(
@@ -48,8 +48,6 @@ class Gain(Stages):
         super().__init__(loop, options, tasks)
         self.start = str(options.init.resolve()) if options.init else ""
         self.draws = _reinforce_options.draws(options.branch, options.usual_branch, self.cast.policies)
-        if getattr(options, "main", None) not in (None, *self.cast.policies):
-            raise UnknownName("--main", options.main, self.cast.policies)
 
     def fitted(self, name: str, trainer: str, words: Sequence[str]) -> dict[str, Any]:
         """A training from the start; its figures."""
@@ -62,7 +60,8 @@ class Gain(Stages):
         return self.loop.fitted(f"train {name}", trainer, *given, *words)
 
     def own_words(self, name: str) -> dict[str, float]:
-        """Role -> share of its held-out decisions whose own words are right, whatever the team made of them."""
+        """Role -> share of its held-out decisions whose own words are right, whatever the team made of them; a role of
+        which none can be scored is left out."""
         with self.loop.run(f"measured/{name}") as folder:
             trees = list(folder.trajectories())
         values = defaultdict[str, list[float]](list)
@@ -105,7 +104,7 @@ def gain(name: str, trainer: str, words: Sequence[str], options: Namespace, repo
         "gates": [gate.figures()],
         "stands": TRAINED if gate.promoted else START,
         "training": trained,
-        **({"own_words": {name: team.own_words(name) for name in found}} if len(team.cast.policies) > 1 else {}),
+        **({"own_words": {name: team.own_words(name) for name in found}} if options.team == "chain" else {}),
         **({"swapped": team.swapped(found[TRAINED])} if options.swap else {}),
     }
     return loop.finish(result)
@@ -118,10 +117,10 @@ def summary(result: Mapping[str, Any]) -> str:
     lines = [*_report.table(systems), *_report.verdicts({**result["paired"], **more})]
     for name, each in result["training"].items():
         lines.append(f"{name}: {_course(each)}")
-    words = result.get("own_words", {START: {}})
-    for role, before in words[START].items():
-        after = ", ".join(f"{100 * words[name][role]:.1f} % {name}" for name in result["training"])
-        lines.append(f"right by its own words: {role} {100 * before:.1f} % {START}, {after}")
+    words: Mapping[str, Mapping[str, float]] = result.get("own_words", {})
+    for role in dict.fromkeys(role for of in words.values() for role in of):
+        shares = ", ".join(f"{100 * of[role]:.1f} % {name}" for name, of in words.items() if role in of)
+        lines.append(f"right by its own words: {role} {shares}")
     return "\n".join([*lines, f"stands: {result['stands']}; all figures in {result['output']}/result.json"])
 
 
@@ -144,8 +143,8 @@ def parser_of(name: str, trainer: str, description: str, branch: str) -> recipe.
     _options.common(parser, f"runs/{name}", items=16, warmth=1.0)
     add = parser.add_argument
     add("--init", type=Path, metavar="DIR", help="adapters to start from, such as those of malt (default: the base)")
-    add("--team", choices=("chain", "talk", "solo"), default="chain", help="who learns (default chain)")
-    add("--turns", type=int, default=3, help="of each who talks, at most (default 3)")
+    add("--team", choices=get_args(Kind), default="chain", help="who learns (default chain)")
+    add("--turns", type=int, default=3, help="of each who talks, or questions to ask, at most (default 3)")
     add("--steps", type=int, default=20, help="of reinforcement, with --items tasks each (default 20)")
     add("--branch", metavar="N|N,N,...", help=f"draws of each state, or of each policy's (default {branch})")
     parser.set_defaults(usual_branch=branch)
@@ -180,7 +179,7 @@ def controls(against: Sequence[str]) -> dict[str, list[str]]:
 
 def checked(options: Namespace) -> Namespace:
     """Raises BadInput for counts below 1, roles to exchange where there is one, or words that would train another team
-    than is measured; BadData for a start that is none."""
+    than is measured; UnknownName for a main agent that the team has not; BadData for a start that is none."""
     _options.check(options, "steps", "turns")
     given = [getattr(options, "grpo", ""), getattr(options, "ppo", ""), *options.against]
     controls(options.against)
@@ -189,6 +188,10 @@ def checked(options: Namespace) -> Namespace:
             raise BadInput(
                 f"expected {word} of the loop itself, since it is of what is measured too; fix: drop the quotes"
             )
+    policies = POLICIES[options.team]
+    _reinforce_options.draws(options.branch, options.usual_branch, policies)
+    if getattr(options, "main", None) not in (None, *policies):
+        raise UnknownName("--main", options.main, policies)
     if options.init is not None:
         bind(options.init)
     if options.swap and options.team != "chain":

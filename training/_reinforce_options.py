@@ -6,13 +6,14 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from orchestra.errors import BadInput
 from orchestra.evaluation.rewards import OWN, VERDICT
 from orchestra.learning import recipe
 from orchestra.learning.rl.settings import CHOICES, Update
 from orchestra.learning.settings import CHOICES as SETTINGS
+from orchestra.training._team import Kind
 
 CRITICS: Final = ("critic_lr", "gamma", "decay", "value_clip", "warmup", "clam")
 """Settings that mean something beside a critic alone."""
@@ -27,7 +28,7 @@ def common(parser: recipe.Parser, branch: str = "4,2,2") -> None:
     add("--model", default="smollm2", help="the base: smollm2, tiny, hf:FOLDER or hf:ORG/NAME@REVISION")
     add("--init", type=Path, metavar="DIR", help="adapters to start from; a policy not in them starts from the base")
     add("--learn", nargs="+", metavar="POLICY", help="these policies alone; the others speak as they started")
-    add("--team", choices=("chain", "talk", "solo"), default="chain", help="who learns (default chain)")
+    add("--team", choices=get_args(Kind), default="chain", help="who learns (default chain)")
     add("--benchmark", default="arith:add2", metavar="NAME", help="of the shelf, NAME:FAMILY, or FILE.py")
     add("--level", type=int, default=1, help="difficulty of sampled tasks, 0 to 4 (default 1)")
     add("--shots", type=int, default=3, help="solved training tasks that prompts show (default 3)")
@@ -50,7 +51,9 @@ def common(parser: recipe.Parser, branch: str = "4,2,2") -> None:
     add("--local", choices=("none", VERDICT, OWN), default="none",
         help="what else is paid: a verdict that is right, or everyone's own words that are")  # fmt: skip
     add("--main", metavar="ROLE", help="who is paid for the team's success alone, without --local")
-    add("--horizon", default="3", metavar="N|N,N,...", help="rounds of a talking team, stage by stage (default 3)")
+    add(
+        "--horizon", default="3", metavar="N|N,N,...", help="rounds of a talk, or questions, stage by stage (default 3)"
+    )
     add("--horizon-every", type=int, default=10, metavar="STEPS", help="of a stage (default 10)")
     add("--stale", type=int, choices=(0, 1), default=0, help="1: the next trees are drawn while a step is taken")
     add("--report-to", choices=SETTINGS["report_to"], default="none", help="where each step's figures go too")
@@ -86,8 +89,8 @@ def check(options: Namespace) -> None:
             f"expected --temperature > 0 and --shots >= 0, got {options.temperature:g} and {options.shots}; "
             "fix: --temperature 1"
         )
-    if len(horizons(options.horizon)) > 1 and options.team != "talk":
-        raise BadInput(f"--horizon is of a team that talks, got --team {options.team}; fix: --team talk")
+    if len(horizons(options.horizon)) > 1 and options.team not in ("talk", "ask"):
+        raise BadInput(f"--horizon is of a team that talks or asks, got --team {options.team}; fix: --team talk")
     update(options)
 
 

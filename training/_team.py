@@ -1,4 +1,5 @@
-"""The teams that loops train: MALT's chain, shown solved examples, and two seats that talk, each with its own facts.
+"""The teams that loops train: MALT's chain, shown solved examples; seats that talk, each with its own facts; and a main
+agent that asks such seats.
 
 Examples are training tasks with their golds, taken out of what is trained on, so a team for any benchmark comes of its
 own data. They show the form that the strict rule wants, "Answer: X"; the verifier's and the refiner's show right and
@@ -15,13 +16,19 @@ from orchestra.answers.reply import answer_line, last_line
 from orchestra.engine import START, Edge, MaxRounds, Node, Quorum, last
 from orchestra.errors import BadInput
 from orchestra.models.model import Policy
+from orchestra.roles import delegator, informant
 from orchestra.team import Role, Team, number, own_words, register, verdict
-from orchestra.topologies import chain, solo
+from orchestra.team.actors.asker import Exchange, Inquiry
+from orchestra.topologies import chain, delegate, solo
 from orchestra.types import AnswerKind, Message, Task, View
 
 CHAIN: Final = ("generator", "verifier", "refiner")
 TALKER: Final = "talker"
-Kind = Literal["talk", "chain", "solo"]
+MAIN, EXPERT = "main", "expert"
+Kind = Literal["talk", "ask", "chain", "solo"]
+POLICIES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "talk": (TALKER,), "ask": (MAIN, EXPERT), "chain": CHAIN, "solo": CHAIN[:1],
+}  # fmt: skip
 PROPOSED: Final = "{{ prompt }}\nProposed: {{ inbox[0].answer or 'nothing' }}"
 JUDGED: Final = "{{ prompt }}\nVerdict: {{ inbox[-1].content }}\nProposed: {{ inbox[0].answer or 'nothing' }}"
 """The proposal stands last: a small model then copies what was approved, where it would else work it out anew."""
@@ -48,6 +55,12 @@ class Manner:
     max_tokens: int = 24
     system: str = "Answer the question."
 
+    def form(self) -> dict[str, Any]:
+        """What a role takes of it; a reply is one line."""
+        return {
+            "system": self.system, "max_tokens": self.max_tokens, "temperature": self.temperature, "stop": ("\n",),
+        }  # fmt: skip
+
 
 def roles(examples: Sequence[Task], manner: Manner, kind: AnswerKind = "number") -> dict[str, Role[Any]]:
     """MALT's three roles, by name, shown these tasks, for answers of a kind.
@@ -68,9 +81,7 @@ def roles(examples: Sequence[Task], manner: Manner, kind: AnswerKind = "number")
     solved = tuple((asked, f"Answer: {gold}") for asked, gold, _, _ in cases)
     judged = tuple((f"{asked}\nProposed: {given}", said) for asked, _, given, said in cases)
     refined = tuple((f"{asked}\nVerdict: {said}\nProposed: {given}", f"Answer: {g}") for asked, g, given, said in cases)
-    form: dict[str, Any] = {
-        "system": manner.system, "max_tokens": manner.max_tokens, "temperature": manner.temperature, "stop": ("\n",),
-    }  # fmt: skip
+    form = manner.form()
     return {
         "generator": Role("generator", "{{ prompt }}", examples=solved, answer=answer, **form),
         "verifier": Role("verifier", PROPOSED, examples=judged, output=verdict, **form),
@@ -89,19 +100,16 @@ def talkers(shown: Sequence[Task], tasks: Sequence[Task], policy: Policy, manner
     All share one policy, as in Optima (arXiv 2410.08115). The last one's word counts. Examples show who speaks first
     telling all that it knows, and who has heard it answering: what is untrained says too much, and need not stay so.
     """
-    seats = list(dict.fromkeys(seat for task in tasks for seat in sorted(task.private))) or ["debater-1", "debater-2"]
+    seats = _seats(tasks) or ["debater-1", "debater-2"]
     role = Role(
         TALKER,
         "{{ prompt }}\n{% if private %}You alone know: {{ private }}\n{% endif %}"
         "{% if memory %}You said: {{ memory }}\n{% endif %}"
         "{% for message in inbox %}{{ message.sender }} says: {{ message.content }}\n{% endfor %}"
         '{% if inbox %}Reply with "Answer: X".{% else %}Say what you know that helps.{% endif %}',
-        system=manner.system,
         answer=answer_line,
         remember=own_words,
-        max_tokens=manner.max_tokens,
-        temperature=manner.temperature,
-        stop=("\n",),
+        **manner.form(),
     )
     turns = [turn for task in shown for turn in _turns(role, task)]
     role = replace(role, examples=tuple(turns))
@@ -126,7 +134,44 @@ def _turns(role: Role[Any], task: Task) -> list[tuple[str, str]]:
     opening = [(View(task.prompt, private=line), said) for (_, line), (_, said) in zip(first, told, strict=True)]
     heard = tuple(Message(seat, seat, 0, said) for seat, said in told)
     answer = View(task.prompt, heard, private=last_line), f"Answer: {task.gold}"
-    return [(role.request(view).messages[-1][1], said) for view, said in (*opening[:1], answer)]
+    return [(_turn(role, view), said) for view, said in (*opening[:1], answer)]
+
+
+def askers(shown: Sequence[Task], tasks: Sequence[Task], own: Mapping[str, Policy], manner: Manner, calls: int) -> Team:
+    """A main agent, and an expert for each seat of the tasks, two where there are none, to whom it puts at most `calls`
+    questions: the team of M-GRPO (arXiv 2511.13288). All experts share one policy.
+
+    Examples show each asked in turn, who tells its line in one, and the answer.
+    """
+    seats = _seats(tasks) or ["expert-1", "expert-2"]
+    form = manner.form()
+    main = replace(delegator, name=MAIN, answer=answer_line, **form)
+    expert = replace(informant, name=EXPERT, **form)
+    talks = [inquiry(task, seats, calls) for task in shown]
+    main = replace(main, examples=tuple((_turn(main, view), said) for asked, _ in talks for view, said in asked))
+    expert = replace(expert, examples=tuple((_turn(expert, view), said) for _, told in talks for view, said in told))
+    return delegate(main(own[MAIN]), [expert(own[EXPERT], name=seat) for seat in seats], calls=calls)
+
+
+def inquiry(task: Task, seats: Sequence[str], calls: int) -> tuple[list[tuple[View, str]], list[tuple[View, str]]]:
+    """What the main agent sees and says, and what experts do, where each who has a line is asked the task in turn and
+    tells it, and then the gold is answered. All is said in one line."""
+    known, question = Inquiry(tuple(seats), calls), " ".join(task.prompt.split())
+    asked, told = list[tuple[View, str]](), list[tuple[View, str]]()
+    for seat in [seat for seat in seats if seat in task.private][:calls]:
+        line = " ".join(task.private[seat].split())
+        asked.append((View(task.prompt, memory=known), f"{seat}: {question}"))
+        told.append((View(question, private=task.private[seat], seat=seat), line))
+        known = known.after(Exchange(seat, question, line))
+    return [*asked, (View(task.prompt, memory=known), f"Answer: {task.gold}")], told
+
+
+def _seats(tasks: Sequence[Task]) -> list[str]:
+    return list(dict.fromkeys(seat for task in tasks for seat in sorted(task.private)))
+
+
+def _turn(role: Role[Any], view: View) -> str:
+    return role.request(view).messages[-1][1]
 
 
 class Cast(NamedTuple):
@@ -138,17 +183,24 @@ class Cast(NamedTuple):
 
 
 def cast(kind: Kind, shown: Sequence[Task], asked: Sequence[Task], manner: Manner, rounds: int) -> Cast:
-    """talk: seats that talk; chain: MALT's team; solo: its generator alone. All are shown tasks."""
+    """talk: seats that talk; ask: a main agent that asks seats; chain: MALT's team; solo: its generator alone. All are
+    shown tasks; `rounds` are those of a talk, or the questions at most."""
     if kind == "talk":
 
         def talk(own: Mapping[str, Policy], temperature: float) -> Team:
             return talkers(shown, asked, own[TALKER], replace(manner, temperature=temperature), rounds)
 
-        return Cast((TALKER,), talk)
+        return Cast(POLICIES[kind], talk)
+    if kind == "ask":
+
+        def ask(own: Mapping[str, Policy], temperature: float) -> Team:
+            return askers(shown, asked, own, replace(manner, temperature=temperature), rounds)
+
+        return Cast(POLICIES[kind], ask)
     own_roles = roles(shown, manner, asked[0].kind)
     if kind == "chain":
-        return Cast(CHAIN, lambda own, temperature: malt_team(own_roles, own, temperature))
+        return Cast(POLICIES[kind], lambda own, temperature: malt_team(own_roles, own, temperature))
     return Cast(
-        CHAIN[:1],
+        POLICIES[kind],
         lambda own, temperature: solo(replace(own_roles[CHAIN[0]], temperature=temperature)(own[CHAIN[0]])),
     )

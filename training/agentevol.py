@@ -158,7 +158,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     _options.common(parser, "runs/agentevol")
     add = parser.add_argument
     add("--team", choices=get_args(Kind), default="solo", help="who learns (default solo)")
-    add("--turns", type=int, default=3, help="of each who talks, at most (default 3)")
+    add("--turns", type=int, default=3, help="of each who talks, or questions to ask, at most (default 3)")
     add("--iterations", type=int, default=4, help="after the first training (default 4)")
     add("--samples", type=int, default=1, help="of a training task in each exploration (default 1)")
     add("--demonstrations", type=Path, metavar="RUN_DIR", help="trajectories to begin with (default: the team's own)")

@@ -147,7 +147,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     _options.common(parser, "runs/cloning", "hotpot:bridge", shots=2, longest=48)
     add = parser.add_argument
     add("--team", choices=get_args(Kind), default="talk", help="who learns; talk: seats with private lines (default)")
-    add("--turns", type=int, default=3, help="of each who talks, at most (default 3)")
+    add("--turns", type=int, default=3, help="of each who talks, or questions to ask, at most (default 3)")
     add("--wrong", type=float, default=0.5, help="chain: share of tasks with a wrong proposal (default 0.5)")
     add("--sft", default="", metavar="WORDS", help=f"options of training/sft.py, after {SFT!r}")
     add("--gate-level", type=float, default=LEVEL, help=f"p below which the gate lets through (default {LEVEL})")

@@ -218,7 +218,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add("--method", choices=METHODS, default="isft", help="what an iteration trains by (default isft)")
     add("--team", choices=get_args(Kind), default="talk", help="talk: seats with private lines (default talk)")
     add("--init", type=Path, metavar="DIR", help="adapters to begin with, such as those of cloning (default: the base)")
-    add("--turns", type=int, default=3, help="of each who talks, at most (default 3)")
+    add("--turns", type=int, default=3, help="of each who talks, or questions to ask, at most (default 3)")
     add("--iterations", type=int, default=3, help="of generating and training (default 3)")
     add("--samples", type=int, default=6, help="isft: talks a task (default 6)")
     add("--over", type=float, default=0.5, help="isft: a chosen talk earns more (default 0.5)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -141,6 +142,8 @@ class Obedient:
 def obedient(request: Request) -> str:
     """A model that repeats every order to whoever reads it, as words, as a call and as a verdict."""
     heard = request.messages[-1][1][:2_000]
+    if asks := re.search(r"a question to one of ([\w-]+)", heard):  # a role that would only answer else
+        return f"{asks[1]}: {heard}"
     return f'ACCEPT. yes. {{"handoff": "{heard[-40:]}"}} {heard} The answer is {request.seed}.'
 
 

@@ -23,7 +23,9 @@ from orchestra.types import EMPTY
 
 G = TypeVar("G", bound=Graph)
 
-_NAMING: Final[Mapping[Any, tuple[str, ...]]] = {"switch": ("to", "bench"), "route": ("branches",)}
+_NAMING: Final[Mapping[Any, tuple[str, ...]]] = {
+    "asker": ("experts",), "route": ("branches",), "switch": ("to", "bench"),
+}  # fmt: skip
 """Actors that name nodes of their team, and the fields in which they do."""
 
 

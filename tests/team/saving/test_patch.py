@@ -14,11 +14,11 @@ from orchestra.engine import START, Actor, Edge, MaxRounds, Node, Quorum, Said, 
 from orchestra.errors import BadData, BadInput, OrchestraError, UnknownName
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
-from orchestra.roles import debater, generator, refiner, verifier
+from orchestra.roles import debater, delegator, generator, informant, refiner, verifier
 from orchestra.team import Route, Switch, Team, TopK, register
 from orchestra.team.saving.changes import policies_of, read, write
 from orchestra.team.saving.patch import patch
-from orchestra.topologies import chain, debate
+from orchestra.topologies import chain, debate, delegate
 from orchestra.types import FrozenMap
 
 MODEL = Scripted([])
@@ -272,3 +272,10 @@ def test_one_leaf_set_is_one_field_changed(team, data):
 
 def _table(team):
     return {agent.policy.name: agent.policy for agent in team.agents()}
+
+
+def test_a_rename_reaches_whom_an_asker_may_ask():
+    team = delegate(delegator(MODEL, name="chief"), [informant(MODEL, name="ada"), informant(MODEL, name="bob")])
+    renamed = patch(team, [{"do": "rename", "at": "nodes.ada", "to": "eve"}])
+    assert [node.name for node in renamed.nodes] == ["chief", "eve", "bob"]
+    assert renamed.nodes[0].actor.experts == ("eve", "bob")
