@@ -39,7 +39,7 @@ def accelerated(recipe: str, words: Sequence[str], processes: int) -> dict[str, 
     launch = [sys.executable, "-c", LAUNCH, "--num_processes", str(processes)]
     launch += ["--multi_gpu"] if processes > 1 else []  # where there is no GPU too: else accelerate 1.15 starts one
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch += ["--num_cpu_threads_per_process", str(max(1, (os.cpu_count() or 1) // processes))]
+    launch += ["--num_cpu_threads_per_process", str(threads(processes))]
     file = str(Path(__file__).with_name(f"{recipe}.py"))
     with subprocess.Popen([*launch, file, *words], stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
         try:
@@ -49,6 +49,13 @@ def accelerated(recipe: str, words: Sequence[str], processes: int) -> dict[str, 
             child.stdout.read()
             raise
     return told(recipe, child.returncode, said)
+
+
+def threads(processes: int) -> int:
+    """Of each process: OMP_NUM_THREADS where a person has set it, else the cores in equal parts. Left to itself
+    accelerate gives each a single one, and told a number it forgets what was set."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else max(1, (os.cpu_count() or 1) // processes)
 
 
 def here(recipe: str, words: Sequence[str]) -> dict[str, Any]:

@@ -130,9 +130,10 @@ class Loop:
         return decision
 
     def policies(self, wanted: Sequence[str], adapters: str = "") -> dict[str, Policy]:
-        """Policy name -> its weights: of these adapters if they have it, else the base."""
-        known = adapters and (self.adapters(adapters) / MANIFEST).exists()
-        bound = bind(self.adapters(adapters)) if known else {}
+        """Policy name -> its weights: of these adapters if they have it, else the base. What stands may be nothing yet;
+        other adapters raise as `bind` does where they are gone."""
+        nothing = not adapters or (adapters == STANDING and not (self.adapters(adapters) / MANIFEST).exists())
+        bound = {} if nothing else bind(self.adapters(adapters))
         return {
             name: Policy(name, self.model, str(bound[name].folder), bound[name].version)
             if name in bound

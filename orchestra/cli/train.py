@@ -18,18 +18,7 @@ import typer
 from orchestra.cli import shelf
 from orchestra.cli.output import Json, result
 from orchestra.errors import BadInput, RunFailed, UnknownName, missing_extra
-
-LAUNCH = """
-import subprocess, sys
-from accelerate.commands.launch import main
-try:
-    main()
-except subprocess.CalledProcessError as error:
-    sys.exit(error.returncode)
-except KeyboardInterrupt:
-    sys.exit(130)
-"""
-"""`accelerate launch`, with the exit code of what it launched, which its own script turns into 1."""
+from orchestra.training._launch import LAUNCH, threads
 
 CONFIGS = {file.stem: file for file in (shelf.PACKAGE / "training" / "configs").glob("*.yaml")}
 
@@ -68,7 +57,8 @@ def _where(config: str | None, processes: int | None, *, cpu: bool) -> list[str]
     if config is None:
         where = ["--num_processes", str(processes or 1), "--num_machines", "1", "--mixed_precision", "no"]
         kind = ["--cpu"] if cpu else ["--multi_gpu"] if (processes or 1) > 1 else []
-        return [*kind, *where, "--dynamo_backend", "no"]
+        cores = ["--num_cpu_threads_per_process", str(threads(processes or 1))]
+        return [*kind, *where, *cores, "--dynamo_backend", "no"]
     if cpu:
         raise BadInput("--config and --cpu exclude each other; fix: --config cpu, or drop one of them")
     file = CONFIGS.get(config) or Path(config)

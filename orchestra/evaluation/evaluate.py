@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from orchestra.digest import digest
 from orchestra.engine import Actor, Budget, Purse, run
-from orchestra.engine.run import run_id
+from orchestra.engine.run import run_id, together
 from orchestra.errors import BadInput
 from orchestra.evaluation.benchmark import Benchmark, Score
 from orchestra.evaluation.result import Item, Result
@@ -108,7 +108,10 @@ async def each(
     concurrency: int,
     progress: Progress | None,
 ) -> list[Trajectory]:
-    """Does the work for each thing, `concurrency` at a time; the trajectories, in order, once all are on disk."""
+    """Does the work for each thing, `concurrency` at a time; the trajectories, in order, once all are on disk.
+
+    The first failure is raised as itself.
+    """
     limit, done = asyncio.Semaphore(concurrency), [0]
 
     async def one(thing: T) -> Trajectory:
@@ -121,7 +124,7 @@ async def each(
                 progress(done[0], len(things))
             return trajectory
 
-    async with asyncio.TaskGroup() as group:
+    async with together() as group:
         running = [group.create_task(one(thing)) for thing in things]
     await folder.flushed()
     return [task.result() for task in running]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from orchestra import training
 from orchestra.errors import RunFailed
 from orchestra.tour.plan import Tour
+from orchestra.training._launch import threads
 
 RECIPE = Path(training.__file__).with_name("sft.py")
 
@@ -29,7 +29,7 @@ def sft(tour: Tour, run: str, output: str, *options: str) -> dict[str, Any]:
         "1",
     ]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch += ["--num_cpu_threads_per_process", str(os.cpu_count() or 1)]  # what it would choose, without saying so
+    launch += ["--num_cpu_threads_per_process", str(threads(1))]
     given = ["--trajectories", str(tour.folder / run), "--output", str(tour.folder / "adapters" / output)]
     given += ["--model", tour.model_name, "--seed", str(tour.seed), "--json", *options]
     done = subprocess.run([*launch, str(RECIPE), *given], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603

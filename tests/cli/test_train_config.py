@@ -31,6 +31,12 @@ def test_a_name_is_a_file_of_ours_and_alone_says_where(told, tmp_path: Path) -> 
     assert "--config_file" not in told("--processes", "2")
 
 
+def test_the_threads_that_a_person_has_set_are_passed_on(told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    words = told("--processes", "2")
+    assert words[words.index("--num_cpu_threads_per_process") + 1] == "5"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -7,7 +7,7 @@ import pytest
 from orchestra.engine import Full
 from orchestra.errors import BadInput
 from orchestra.evals import arith
-from orchestra.evaluation.collect import contrast, credit, trees, yields
+from orchestra.evaluation.collect import contrast, credit, screened, trees, yields
 from orchestra.evaluation.evaluate import evaluate, samples_for, score
 from orchestra.models.scripted import Scripted
 from orchestra.roles import generator, refiner, verifier
@@ -98,3 +98,15 @@ def test_evaluation_counts_the_failed_and_resumes(tmp_path):
 
 def test_samples_for_an_equal_budget():
     assert [samples_for(tokens, 60.0) for tokens in (0, 59, 100, 227)] == [1, 1, 2, 4]
+
+
+def test_the_first_failure_is_raised_as_itself(tmp_path):
+    """A caller tells it in one line; a group of them would be a traceback."""
+
+    def differ(tree):
+        raise BadInput("nothing tells them apart")
+
+    with open_run(tmp_path, create=True) as folder:
+        going = screened(team(oracle(1.0)), TASKS, Full(1), Full(2), differ, folder)
+        with pytest.raises(BadInput, match="nothing tells them apart"):
+            asyncio.run(going)

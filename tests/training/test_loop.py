@@ -17,7 +17,7 @@ from orchestra.learning.publishing import publish
 from orchestra.models.scripted import Scripted
 from orchestra.topologies import solo
 from orchestra.training import _launch, _loop, _options, agentevol, malt, optima
-from orchestra.training._loop import Loop
+from orchestra.training._loop import STANDING, Loop
 from orchestra.training._team import CHAIN, Manner, roles
 from orchestra.types import Task
 
@@ -106,8 +106,51 @@ def test_a_policy_without_an_adapter_speaks_with_the_base(tmp_path: Path) -> Non
             publish(made.adapters(name), policy, fill, base_digest="b", data_digest="d", config={}, metrics={})
     assert [bool(policy.adapter) for policy in made.policies(CHAIN, "sft").values()] == [True, True, True]
     assert [bool(policy.adapter) for policy in made.policies(CHAIN, "dpo").values()] == [False, True, True]
-    assert not any(policy.adapter for policy in made.policies(CHAIN, "absent").values())
+    assert not any(policy.adapter for policy in made.policies(CHAIN, STANDING).values()), "nothing has passed the gate"
+    with pytest.raises(BadData, match="absent"):
+        made.policies(CHAIN, "absent")
     assert not any(policy.adapter for policy in made.policies(CHAIN).values())
+
+
+@pytest.mark.parametrize(
+    ("given", "processes", "each"),
+    [(None, 1, 6), (None, 4, 1), (None, 9, 1), ("1", 1, 1), ("3", 2, 3), ("0", 2, 3), ("two", 1, 6)],
+)
+def test_threads_are_those_a_person_has_set_or_the_cores(
+    given: str | None, processes: int, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many wait for each other: several trainings side by side are then slower than one after another."""
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert _launch.threads(processes) == each
+
+
+@pytest.mark.parametrize("given", ["1", "2"])
+def test_a_launched_recipe_has_the_threads_that_were_set(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accelerate puts what it is told in the place of what was set."""
+    told = list[list[str]]()
+
+    class Child:
+        returncode, stdout = 0, None
+
+        def __init__(self, command: list[str], **_: object) -> None:
+            told.append(command)
+
+        def __enter__(self) -> Child:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def communicate(self) -> tuple[str, None]:
+            return '{"steps": 1}\n', None
+
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setattr(_launch.subprocess, "Popen", Child)
+    assert _launch.accelerated("sft", [], 1) == {"steps": 1}
+    (command,) = told
+    assert command[command.index("--num_cpu_threads_per_process") + 1] == given
 
 
 def test_the_exit_code_of_a_recipe_is_told() -> None:

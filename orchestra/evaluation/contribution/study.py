@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orchestra.engine import Budget
+from orchestra.engine.run import together
 from orchestra.evaluation.contribution.replay import Replay
 from orchestra.evaluation.contribution.tables import by_agent
 from orchestra.evaluation.contribution.worth import Contribution, over_tasks
@@ -52,7 +53,7 @@ async def replayed(
             recorded = folder.recorded(trajectory.id)
             return await measure(Replay(trajectory, recorded, keep=folder.journal, budget=budget))
 
-    async with asyncio.TaskGroup() as group:
+    async with together() as group:
         running = [group.create_task(one(trajectory)) for trajectory in trajectories]
     await folder.flushed()
     return [task.result() for task in running]
