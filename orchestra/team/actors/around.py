@@ -6,10 +6,14 @@ its own.
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from dataclasses import dataclass
+
 from orchestra.engine.actor import Actor, Bounded
 from orchestra.engine.budget import Budget
 from orchestra.engine.context import Context
 from orchestra.engine.door import Speaker
+from orchestra.engine.run import name_of
 from orchestra.errors import CallFailed, OrchestraError, Unparseable
 from orchestra.types import Reply, Usage, View
 
@@ -51,3 +55,27 @@ async def nested(actor: Actor, view: View, ctx: Context, name: str, *, budget: B
     if budget is None or (inner.stopped_by == "budget" and not own):
         ctx.stopped_by, ctx.rounds, ctx.cap = inner.stopped_by, inner.rounds, inner.cap
     return reply
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedView:
+    """An actor that sees something else than what reaches its node; a subclass says what."""
+
+    actor: Actor
+
+    @abstractmethod
+    def sees(self, view: View) -> View:
+        """What the actor is shown of a view."""
+
+    @property
+    def name(self) -> str:
+        return name_of(self.actor)
+
+    def bound(self, view: View) -> Usage | None:
+        return bound_of(self.actor, self.sees(view))
+
+    def speaker(self) -> Speaker:
+        return speaker_of(self.actor)
+
+    async def __call__(self, view: View, ctx: Context) -> Reply:
+        return await self.actor(self.sees(view), ctx)

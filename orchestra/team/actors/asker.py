@@ -10,14 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from orchestra.engine.actor import Actor
 from orchestra.engine.context import Context
-from orchestra.engine.door import Speaker
-from orchestra.engine.run import name_of
-from orchestra.team.actors.around import bound_of, speaker_of
+from orchestra.team.actors.around import ChangedView
 from orchestra.team.registry import register
 from orchestra.team.role import Agent
-from orchestra.types import Message, Reply, Usage, View
+from orchestra.types import Message, Reply, View
 
 
 class Exchange(NamedTuple):
@@ -110,7 +107,7 @@ def addressed(said: str, experts: Sequence[str]) -> Exchange:
 
 @register("asked")
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(ChangedView):
     """An actor whose task is what it is asked: its team's own prompt it does not see.
 
     >>> from orchestra.models.scripted import Scripted
@@ -119,24 +116,9 @@ class Asked:
     'ada'
     """
 
-    actor: Actor
-
-    @property
-    def name(self) -> str:
-        return name_of(self.actor)
-
     @property
     def manner(self) -> str:
         return "hears its question alone"
 
-    def bound(self, view: View) -> Usage | None:
-        return bound_of(self.actor, self._asked(view))
-
-    def speaker(self) -> Speaker:
-        return speaker_of(self.actor)
-
-    async def __call__(self, view: View, ctx: Context) -> Reply:
-        return await self.actor(self._asked(view), ctx)
-
-    def _asked(self, view: View) -> View:
+    def sees(self, view: View) -> View:
         return replace(view, prompt="\n".join(message.content for message in view.inbox), inbox=())
