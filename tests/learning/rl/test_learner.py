@@ -308,7 +308,9 @@ def test_a_second_pass_is_clipped_as_the_settings_have_it(tiny: Path) -> None:
     once, twice = learner(tiny, update), learner(tiny, replace(update, epochs=2))
     old = once.reader.logprobs(given, range(4))
     once.learn(Batch(given, ()), 0)
-    twice.learn(Batch(given, ()), 0)
+    figures = twice.learn(Batch(given, ()), 0)
+    far = torch.cat([said_alone(once, each) - torch.tensor(old[place]) for place, each in enumerate(given)]).detach()
+    assert figures.kl == pytest.approx(float((far.exp() - 1 - far).sum()) / (2 * len(far)), rel=1e-4), "by token"
     own = once.policies.parameters(SOLVER)
     shares = [Share(each.row.run, each.agent, each.tokens, each.mass) for each in given]
     weight = weights(shares, "rollout", longest=8)
