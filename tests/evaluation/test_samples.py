@@ -75,7 +75,7 @@ def test_what_ended_is_known_and_what_is_missing(tmp_path) -> None:
 
     with open_run(tmp_path, create=True) as folder:
         course = Course(TASKS, BENCH, folder, samples=2, concurrency=1)
-        with pytest.raises(BaseExceptionGroup):
+        with pytest.raises(BadInput, match="no such adapter"):
             asyncio.run(course.measure(solo(generator(Scripted(say))), "s"))
         standing = course.standing()["s"]
     assert standing["done"] == 2
