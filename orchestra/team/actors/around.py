@@ -6,7 +6,7 @@ its own.
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from orchestra.engine.actor import Actor, Bounded
@@ -58,7 +58,7 @@ async def nested(actor: Actor, view: View, ctx: Context, name: str, *, budget: B
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedView:
+class ChangedView(ABC):
     """An actor that sees something else than what reaches its node; a subclass says what."""
 
     actor: Actor
