@@ -40,6 +40,8 @@ class Parser(ArgumentParser):
     """Tells what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
+        if message.endswith("expected one argument"):  # argparse takes "--lr=1" for an option, wherever it stands
+            raise BadInput(f"{message}; fix: what begins with - goes behind =, as in --sft='--lr=1' (see --help)")
         raise BadInput(f"{message} (see --help)")
 
 

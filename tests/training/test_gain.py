@@ -140,6 +140,7 @@ def test_what_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (atgrpo, ("--grpo", "--lr 1e-4 --seed 3"), "expected --seed of the loop itself"),
         (atgrpo, ("--against", "--group turn --steps=9"), "expected --steps=9 of the loop itself"),
         (atgrpo, ("--against", "--group turn", "--against", "--group turn"), "that no other control has"),
+        (atgrpo, ("--against", "--group=turn"), "fix: what begins with - goes behind ="),
         (atgrpo, ("--against", ""), "expected --against of words"),
         (atgrpo, ("--swap", "--team", "solo"), "expected --team chain"),
         (atgrpo, ("--steps", "0"), "expected --steps >= 1, got 0"),
