@@ -25,7 +25,7 @@ from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.team import Team
 from orchestra.team.actors.asker import Asker
-from orchestra.training._team import CHAIN, EXPERT, MAIN, TALKER, Cast, inquiry
+from orchestra.training._team import CHAIN, EXPERT, MAIN, TALKER, Cast, answered, inquiry
 from orchestra.trajectory.trajectory import Decision
 from orchestra.types import EMPTY, Completion, Message, Request, Task, View
 
@@ -50,17 +50,12 @@ class Written(Scripted):
         return [replace(each, prompt_ids=None, output_ids=None, mask=None) for each in said]
 
 
-def answer(task: Task) -> str:
-    """The gold in the form that the strict rule wants."""
-    return f"Answer: {task.gold}"
-
-
 def demonstrator(cast: Cast, task: Task, proposal: str) -> Team:
     """The team as it speaks on a task; `proposal` is what a generator says."""
-    usual = {CHAIN[0]: proposal, CHAIN[1]: "yes" if proposal == answer(task) else "no"}
+    usual = {CHAIN[0]: proposal, CHAIN[1]: "yes" if proposal == answered(task) else "no"}
 
     def made(turns: Turns = EMPTY) -> Team:
-        models = {name: Written(usual.get(name, answer(task)), turns) for name in cast.policies}
+        models = {name: Written(usual.get(name, answered(task)), turns) for name in cast.policies}
         return cast.make({name: Policy(name, model) for name, model in models.items()}, 0.0)
 
     if MAIN in cast.policies:
@@ -77,7 +72,7 @@ def openings(talk: Team, task: Task) -> Turns:
     heard: tuple[Message, ...] = ()
     for agent in talk.agents()[:-1]:
         line = task.private.get(agent.name, "")
-        said = " ".join(line.split()) or answer(task)
+        said = " ".join(line.split()) or answered(task)
         turns[agent.request(View(task.prompt, heard, private=line, seat=agent.name)).messages] = said
         heard += (Message(agent.name, agent.name, 0, said),)
     return turns
@@ -99,17 +94,17 @@ def proposals(tasks: Sequence[Task], benchmark: Benchmark, wrong: float) -> list
     """What is proposed for each task: its own gold, or, of a share of them spread evenly, the next other's that the
     benchmark finds wrong. Raises BadData where there is no such other."""
     return [
-        _other(tasks, at, benchmark) if round((at + 1) * wrong) > round(at * wrong) else answer(task)
+        _other(tasks, at, benchmark) if round((at + 1) * wrong) > round(at * wrong) else answered(task)
         for at, task in enumerate(tasks)
     ]
 
 
 def _other(tasks: Sequence[Task], at: int, benchmark: Benchmark) -> str:
-    others = (answer(other) for other in (*tasks[at + 1 :], *tasks[:at]))
+    others = (answered(other) for other in (*tasks[at + 1 :], *tasks[:at]))
     found = next((said for said in others if benchmark.score(tasks[at], said).flexible == 0.0), None)
     if found is None:
         raise BadData(
-            f"expected tasks of different answers, got {len(tasks)} like {tasks[at].id!r}, {answer(tasks[at])!r}, so "
+            f"expected tasks of different answers, got {len(tasks)} like {tasks[at].id!r}, {answered(tasks[at])!r}, so "
             "that no proposal can be wrong; fix: more --items, or --wrong 0"
         )
     return found

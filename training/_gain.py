@@ -23,11 +23,10 @@ from orchestra.evaluation.outcome import against
 from orchestra.evaluation.result import Result
 from orchestra.evaluation.rewards import earned, own
 from orchestra.learning import recipe
-from orchestra.learning.adapters import bind
 from orchestra.models.progress import Report
 from orchestra.training import _loop, _options, _reinforce_options, _report
 from orchestra.training._loop import Loop, Tasks
-from orchestra.training._stages import Stages
+from orchestra.training._stages import Stages, start
 from orchestra.training._team import CHAIN, POLICIES, Kind
 
 START, TRAINED = "start", "trained"
@@ -46,7 +45,6 @@ class Gain(Stages):
 
     def __init__(self, loop: Loop, options: Namespace, tasks: Tasks) -> None:
         super().__init__(loop, options, tasks)
-        self.start = str(options.init.resolve()) if options.init else ""
         self.draws = _reinforce_options.draws(options.branch, options.usual_branch, self.cast.policies)
 
     def fitted(self, name: str, trainer: str, words: Sequence[str]) -> dict[str, Any]:
@@ -77,8 +75,8 @@ class Gain(Stages):
         for a, b in combinations(self.cast.policies, 2):
 
             def made(a: str = a, b: str = b) -> Any:
-                own = self.loop.policies(self.cast.policies, TRAINED)
-                return self.cast.make({**own, a: replace(own[b], name=a), b: replace(own[a], name=b)}, 0.0)
+                bound = self.loop.policies(self.cast.policies, TRAINED)
+                return self.cast.make({**bound, a: replace(bound[b], name=a), b: replace(bound[a], name=b)}, 0.0)
 
             found[f"{a} and {b}"] = self.loop.measured(f"swapped {a} and {b}", made, self.tasks.test)
         return {"systems": {n: r.summary() for n, r in found.items()}, "paired": against(usual, found)}
@@ -88,13 +86,13 @@ def gain(name: str, trainer: str, words: Sequence[str], options: Namespace, repo
     """The whole loop; what result.json holds. `words` are the trainer's options that make it this one."""
     loop = _loop.begin(name, options, report)
     team = Gain(loop, options, _loop.drawn(loop, options, shown=options.shots, rounds=options.steps))
-    own = [*words, *_options.words(getattr(options, trainer))]
+    given = [*words, *_options.words(getattr(options, trainer))]
     first = team.on_dev(START, team.start)
     found = {START: team.measured(START, team.start)}
-    trained = {TRAINED: team.fitted(TRAINED, trainer, own)}
+    trained = {TRAINED: team.fitted(TRAINED, trainer, given)}
     found[TRAINED] = team.measured(TRAINED, TRAINED)
     for control, more in controls(options.against).items():
-        trained[control] = team.fitted(control, trainer, [*own, *more])
+        trained[control] = team.fitted(control, trainer, [*given, *more])
         found[control] = team.measured(control, control)
     candidate = team.on_dev(TRAINED, TRAINED)
     gate = loop.gate(f"gate {TRAINED}", lambda: better(candidate, first, level=options.gate_level), TRAINED)
@@ -192,8 +190,7 @@ def checked(options: Namespace) -> Namespace:
     _reinforce_options.draws(options.branch, options.usual_branch, policies)
     if getattr(options, "main", None) not in (None, *policies):
         raise UnknownName("--main", options.main, policies)
-    if options.init is not None:
-        bind(options.init)
+    start(options)
     if options.swap and options.team != "chain":
         raise BadInput(f"expected --team chain ({', '.join(CHAIN)}) for --swap, got {options.team}; fix: drop --swap")
     return options

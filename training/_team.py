@@ -47,6 +47,11 @@ def stated(said: str) -> str | None:
     return answer_line(said) or last_line(said) or None
 
 
+def answered(task: Task) -> str:
+    """The gold in the form that the strict rule wants."""
+    return f"Answer: {task.gold}"
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How everyone in a team speaks."""
@@ -78,7 +83,7 @@ def roles(examples: Sequence[Task], manner: Manner, kind: AnswerKind = "number")
         other = next(t for t in (*examples[i + 1 :], *examples[:i]) if str(t.gold) != str(task.gold))
         given = str((other if i % 2 == 0 else task).gold)  # the first is wrong: one that says yes alone learns nothing
         cases.append((task.prompt, str(task.gold), given, "yes" if given == str(task.gold) else "no"))
-    solved = tuple((asked, f"Answer: {gold}") for asked, gold, _, _ in cases)
+    solved = tuple((task.prompt, answered(task)) for task in examples)
     judged = tuple((f"{asked}\nProposed: {given}", said) for asked, _, given, said in cases)
     refined = tuple((f"{asked}\nVerdict: {said}\nProposed: {given}", f"Answer: {g}") for asked, g, given, said in cases)
     form = manner.form()
@@ -133,7 +138,7 @@ def _turns(role: Role[Any], task: Task) -> list[tuple[str, str]]:
     told = [(seat, " ".join(line.split())) for seat, line in first]
     opening = [(View(task.prompt, private=line), said) for (_, line), (_, said) in zip(first, told, strict=True)]
     heard = tuple(Message(seat, seat, 0, said) for seat, said in told)
-    answer = View(task.prompt, heard, private=last_line), f"Answer: {task.gold}"
+    answer = View(task.prompt, heard, private=last_line), answered(task)
     return [(_turn(role, view), said) for view, said in (*opening[:1], answer)]
 
 
@@ -163,7 +168,7 @@ def inquiry(task: Task, seats: Sequence[str], calls: int) -> tuple[list[tuple[Vi
         asked.append((View(task.prompt, memory=known), f"{seat}: {question}"))
         told.append((View(question, private=task.private[seat], seat=seat), line))
         known = known.after(Exchange(seat, question, line))
-    return [*asked, (View(task.prompt, memory=known), f"Answer: {task.gold}")], told
+    return [*asked, (View(task.prompt, memory=known), answered(task))], told
 
 
 def _seats(tasks: Sequence[Task]) -> list[str]:

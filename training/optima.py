@@ -37,12 +37,12 @@ from orchestra.evaluation.result import Result
 from orchestra.evaluation.rewards import earned, weighed
 from orchestra.evaluation.statistics import non_inferior
 from orchestra.evaluation.tree_search import Search
-from orchestra.learning import Choosing, bind, preference_pairs, recipe
+from orchestra.learning import Choosing, preference_pairs, recipe
 from orchestra.models.progress import Report
 from orchestra.training import _loop, _options, _report
-from orchestra.training._loop import Loop, Tasks, wait
+from orchestra.training._loop import wait
 from orchestra.training._select import SELECTED, best_leaves, selected
-from orchestra.training._stages import Stages
+from orchestra.training._stages import Stages, start
 from orchestra.training._team import Kind
 
 UNTRAINED, START = "untrained", "start"
@@ -91,16 +91,6 @@ def optima(options: Namespace, report: Report) -> dict[str, Any]:
 
 class Optima(Stages):
     """The stages of the loop, of one set of tasks."""
-
-    def __init__(self, loop: Loop, options: Namespace, tasks: Tasks) -> None:
-        super().__init__(loop, options, tasks)
-        self.start = str(options.init.resolve()) if options.init else ""
-        known = bind(options.init) if options.init else {}
-        if options.init and not known.keys() & set(self.cast.policies):
-            raise BadInput(
-                f"expected adapters of {' or '.join(self.cast.policies)} for --team {options.team}, got those of "
-                f"{', '.join(known)} in {options.init}; fix: --init"
-            )
 
     def gated(self, candidate: Result, standing: Result, adapters: str) -> Decision:
         options = self.options
@@ -239,8 +229,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     _options.check(options, "iterations", "samples", "rollouts", "draws", "turns")
     if min(options.lambda_tokens, options.lambda_readable) < 0 or not 0 < options.share <= 1:
         raise BadInput("expected --lambda-tokens and --lambda-readable >= 0 and a --share above 0, up to 1")
-    if options.init:
-        bind(options.init)  # here, since a run folder keeps to the options that it was begun with
+    start(options)  # here, since a run folder keeps to the options that it was begun with
     return options
 
 

@@ -22,8 +22,8 @@ from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.team import Team
 from orchestra.training import atgrpo, cloning, marft, mgrpo
-from orchestra.training._demonstrations import answer, credited, demonstrator
-from orchestra.training._team import EXPERT, MAIN, Cast, Manner, cast
+from orchestra.training._demonstrations import credited, demonstrator
+from orchestra.training._team import EXPERT, MAIN, Cast, Manner, answered, cast
 from orchestra.trajectory.store import open_run
 from orchestra.trajectory.trajectory import Leaf, Trajectory
 from orchestra.types import FrozenMap, Key, Request, Task
@@ -62,7 +62,7 @@ def test_experts_are_the_seats_and_share_one_policy() -> None:
 
 def test_everyone_is_asked_and_tells_its_line_and_the_gold_is_answered() -> None:
     for task in TASKS:
-        done = played(demonstrator(asking(), task, answer(task)), task)
+        done = played(demonstrator(asking(), task, answered(task)), task)
         lines = [(seat, " ".join(task.private[seat].split())) for seat in sorted(task.private)]
         asked = [(MAIN, f"{seat}: {task.prompt}") for seat, _ in lines]
         expected = [each for pair in zip(asked, lines, strict=True) for each in pair]
@@ -73,7 +73,7 @@ def test_everyone_is_asked_and_tells_its_line_and_the_gold_is_answered() -> None
 @pytest.mark.parametrize("calls", [1, 2, 3])
 def test_no_more_is_demonstrated_than_may_be_asked(calls: int) -> None:
     task = TASKS[0]
-    done = played(demonstrator(asking(calls=calls), task, answer(task)), task)
+    done = played(demonstrator(asking(calls=calls), task, answered(task)), task)
     assert len(done.decisions) == 1 + 2 * min(calls, 2)
     assert BRIDGE.score(task, done.leaf.content).strict == 1.0
 

@@ -13,7 +13,7 @@ from orchestra.learning import bind, read_manifest, sft_rows
 from orchestra.learning import recipe as recipes
 from orchestra.learning.row import IGNORED, Row
 from orchestra.models import names
-from orchestra.training import _loop, agentevol, cloning, optima
+from orchestra.training import _loop, agentevol, atgrpo, cloning, optima
 from orchestra.training._demonstrations import DEMONSTRATED, Written
 from orchestra.trajectory.store import open_run
 from orchestra.trajectory.trajectory import Trajectory
@@ -219,6 +219,10 @@ def test_what_cannot_be_used_is_refused_in_one_line(
 def test_adapters_of_another_team_are_refused(chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert start(optima, tmp_path, "--init", str(chain / "adapters" / "cloned")) == 2
     assert "expected adapters of talker for --team talk, got those of generator, " in capsys.readouterr().err
+    out, init = tmp_path / "reinforced", str(chain / "adapters" / "cloned")
+    assert atgrpo.main(["--out", str(out), *SMALL, *BRIDGE, "--team", "talk", "--branch", "2", "--init", init]) == 2
+    assert "expected adapters of talker for --team talk, got those of generator, " in capsys.readouterr().err
+    assert not out.exists(), "the right adapters may follow in the same folder"
 
 
 def test_golds_that_are_not_read_behind_the_word_answer_are_refused(

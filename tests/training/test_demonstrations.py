@@ -22,8 +22,8 @@ from orchestra.learning import sft_rows
 from orchestra.models.model import Policy
 from orchestra.models.scripted import Scripted
 from orchestra.team import Team
-from orchestra.training._demonstrations import Written, answer, credited, demonstrator, proposals
-from orchestra.training._team import CHAIN, TALKER, Kind, Manner, _turns, cast
+from orchestra.training._demonstrations import Written, credited, demonstrator, proposals
+from orchestra.training._team import CHAIN, TALKER, Kind, Manner, _turns, answered, cast
 from orchestra.trajectory.trajectory import Trajectory
 from orchestra.types import FrozenMap, Task
 
@@ -86,8 +86,8 @@ def test_the_chain_judges_a_wrong_proposal_and_mends_it() -> None:
     batch = demonstrated("chain", TASKS, BRIDGE, wrong=1.0)
     for task, done in zip(TASKS, batch, strict=True):
         first, verdict, last = (d.completion.text for d in done.decisions if d.completion)
-        assert (verdict, last) == ("no", answer(task))
-        assert first in {answer(other) for other in TASKS} - {answer(task)}
+        assert (verdict, last) == ("no", answered(task))
+        assert first in {answered(other) for other in TASKS} - {answered(task)}
     assert values(batch, BRIDGE) == [[0.0, 1.0, 1.0]] * len(TASKS)
     assert values(demonstrated("chain", TASKS, BRIDGE), BRIDGE) == [[1.0, 1.0, 1.0]] * len(TASKS)
 
@@ -113,7 +113,7 @@ def test_false_words_are_worth_nothing() -> None:
     said = {"generator": "Answer: Nowhere", "verifier": "yes", "refiner": "Answer: Nowhere"}
     chain = cast("chain", [], TASKS, Manner(), 3).make({n: Policy(n, Written(said[n])) for n in CHAIN}, 0.0)
     assert values([played(chain, task)], BRIDGE) == [[0.0, 0.0, 0.0]]
-    model = Scripted(["He was born.", "Answer: Nowhere", answer(task), answer(task)])
+    model = Scripted(["He was born.", "Answer: Nowhere", answered(task), answered(task)])
     talk = cast("talk", [], TASKS, Manner(), 3).make({TALKER: Policy(TALKER, model)}, 0.0)
     assert values([played(talk, task)], BRIDGE) == [[1.0, 0.0, 1.0, 1.0]]
 
